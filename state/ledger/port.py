@@ -1,0 +1,244 @@
+"""What a ledger is: chains of entries, the tables derived from them, signals, and the stop switch.
+
+Who may write: only the holder of a run (the worker whose claim has the run's epoch) appends to its chain.
+Everybody else posts a signal. Chain ``desk`` is appended to by anyone, one at a time.
+
+Every append is one transaction: the entries, the derived rows computed from the task behind them, and,
+for a write intent, the check of the stop switch. It is durable when it returns.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from state.entry import Draft, Entry, Head
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """The row of table ``runs`` that a task has: derived, rebuildable, compared by ``ledger verify``.
+
+    ``lane`` is the lifecycle state (``live/acting`` .. ``ended/completed``); ``due_at`` when the run wants
+    a worker again (None: never by itself); ``holds`` the resources that it holds; ``once_key`` set while
+    the ``once`` of its runbook counts; ``attempts`` the write intents so far, (resource, op, attempt, at).
+    """
+
+    lane: str
+    runbook: str = ""
+    version: int = 0
+    target: str = ""
+    requester: str = ""
+    source: str = ""
+    created_at: str = ""
+    ended_at: str | None = None
+    state: str | None = None
+    reason: str | None = None
+    due_at: str | None = None
+    waiting_for: str | None = None
+    once_key: str | None = None
+    delivery: str | None = None
+    escalation: str | None = None
+    holds: tuple[str, ...] = ()
+    attempts: tuple[tuple[str, str, int, str], ...] = ()
+    outbox: tuple[dict[str, Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """A run as the derived table shows it, with its head and claim."""
+
+    run: str
+    head: Head
+    epoch: int
+    worker: str | None
+    row: Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """Something that somebody else has to say to a run; ``id`` is unique, posting twice is one signal.
+
+    ``kind``: decide, ack, cancel, pause, unpause, attest, confirm, poke, late_reply.
+    """
+
+    id: str
+    run: str
+    kind: str
+    by: str
+    at: str
+    body: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A worker process as it registered itself. ``start_time`` is field 22 of /proc/PID/stat, in ticks."""
+
+    id: str
+    boot_id: str
+    pid_ns: str
+    pid: int
+    start_time: int
+    uid: int
+    lock_file: str
+    lease_until: str  # by the database's clock
+    lease_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payload:
+    """Free text beside the chain: erasable; the chain keeps ``digest`` (HMAC-SHA256, hex, prefixed)."""
+
+    digest: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Append:
+    """One append to a run's chain by its holder: entries in order, and the row that follows from them.
+
+    ``stop_scopes``: scopes (``desk``, ``runbook:ID``, ``resource:NAME``) whose stop refuses the whole append.
+    ``folds``: ids of the signals that these entries fold in.
+    """
+
+    run: str
+    epoch: int
+    head: Head
+    entries: Sequence[Entry]
+    row: Row
+    payloads: Sequence[Payload] = ()
+    stop_scopes: Sequence[str] = ()
+    folds: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stop:
+    """A stop in force: its scope, who set it, when, and why."""
+
+    scope: str
+    by: str
+    at: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that ``verify`` found: which run, seq, table and column, and in words what."""
+
+    run: str
+    seq: int | None
+    table: str
+    column: str
+    what: str
+    certain: bool = True  # False: what cannot be proven (a cut tail)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which runs to list, newest first. ``before`` is a run id (keyset paging)."""
+
+    live: bool | None = None
+    lanes: tuple[str, ...] = ()
+    runbook: str | None = None
+    target: str | None = None
+    resource: str | None = None
+    before: str | None = None
+    limit: int = 50
+    extra: dict[str, str] = field(default_factory=dict)
+
+
+class Ledger(Protocol):
+    """The port. Every method raises LedgerError's leaves only, and none leaves half of its work behind."""
+
+    def now(self) -> str:
+        """The database's clock, as an instant."""
+
+    # runs
+    def create(self, append: Append) -> Head:
+        """Begin the chain of a new run (epoch 0). DuplicateNeedError where ``row.once_key`` or ``row.delivery`` is taken."""
+
+    def claim(self, append: Append, *, worker: str) -> Head:
+        """Append a ``claimed`` entry under ``append.epoch`` = present epoch + 1 and make ``worker`` the holder.
+
+        HeadMovedError where somebody else claimed first.
+        """
+
+    def append(self, append: Append) -> Head:
+        """Append as the holder. HeadMovedError, FencedError, ResourceHeldError, SwitchedOffError, UnknownCommitError."""
+
+    def read(self, run: str, *, after: int = 0) -> list[Entry]:
+        """Entries of a chain in order; empty for an unknown run."""
+
+    def info(self, run: str) -> RunInfo:
+        """The derived row of a run; UnknownRunError."""
+
+    def runs(self, query: Query) -> list[RunInfo]:
+        """Runs newest first."""
+
+    def release(self, run: str, epoch: int) -> None:
+        """Give the claim back so that another worker may claim at once (leaving the graph); no entry."""
+
+    def claimable(self, *, limit: int = 100) -> list[RunInfo]:
+        """Live runs that are due now or have unfolded signals, or whose holder is gone or past its lease; oldest due first."""
+
+    def next_due(self) -> str | None:
+        """When the next run is due, if any."""
+
+    # resources
+    def holder(self, resource: str) -> str | None:
+        """The live run that holds a resource."""
+
+    def attempts_on(self, resource: str, *, since: str) -> int:
+        """Write intents on a resource since an instant, over all runs."""
+
+    def escalated_on(self, resource: str) -> list[str]:
+        """Live runs with an open escalation that hold the resource."""
+
+    # signals
+    def post(self, signal: Signal) -> bool:
+        """Store a signal; False when its id is known already. UnknownRunError."""
+
+    def signals(self, run: str) -> list[Signal]:
+        """Signals of a run not yet folded, in order of arrival."""
+
+    # workers
+    def register(self, worker: Worker) -> None:
+        """Make a worker known, with a lease of ``lease_s`` from the database's now."""
+
+    def renew(self, worker: str) -> str:
+        """Renew the lease; returns ``lease_until``. FencedError where the worker was removed."""
+
+    def workers(self) -> list[Worker]:
+        """Registered workers."""
+
+    def forget(self, worker: str) -> None:
+        """Remove a worker that left or was seen dead."""
+
+    # the switch, the desk
+    def stop(self, stop: Stop) -> None:
+        """Set the switch for a scope, with its entry in chain ``desk``, in one transaction."""
+
+    def start(self, scope: str, *, by: str, at: str) -> bool:
+        """Lift a stop, with its entry; False where none was set."""
+
+    def stops(self) -> list[Stop]:
+        """Stops in force."""
+
+    def append_desk(self, drafts: Sequence[Draft], *, at: str, code: str) -> list[Entry]:
+        """Append to chain ``desk``; retried inside while others append."""
+
+    # payloads, outbox
+    def payload(self, digest: str) -> str | None:
+        """The text behind a digest; None when it was erased or never stored."""
+
+    def outbox(self, *, limit: int = 100) -> list[dict[str, Any]]:
+        """Notifications not yet delivered: {id, run, channel, to, body}."""
+
+    def delivered(self, notice: str) -> None:
+        """Mark a notification as delivered."""
+
+    # proof
+    def verify(self) -> Iterator[Finding]:
+        """Check every chain, every hash, and every derived table against its chain."""
+
+    def close(self) -> None:
+        """Finish what is queued and close every connection."""
