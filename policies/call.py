@@ -1,21 +1,13 @@
 """A call as it will be sent, frozen, and the reply to it."""
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Any
 
 from state import canonical
 from state.entry import Role
+from state.outcome import Outcome
 
-
-class Outcome(StrEnum):
-    """How an attempt ended. Only ``unknown`` leaves open whether the target was changed."""
-
-    SUCCEEDED = "succeeded"  # the target said so, and its answer could be read
-    REFUSED = "refused"  # definite and permanent: not applied, and sending again would not help
-    NOT_APPLIED = "not_applied"  # definite: not applied, may be retried
-    NOT_SENT = "not_sent"  # definite: no byte left this process
-    UNKNOWN = "unknown"  # anything else after bytes have left
+__all__ = ["Call", "Outcome", "Reply"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

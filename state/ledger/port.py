@@ -20,7 +20,7 @@ class Row:
 
     ``lane`` is the lifecycle state (``live/acting`` .. ``ended/completed``); ``due_at`` when the run wants
     a worker again (None: never by itself); ``holds`` the resources that it holds; ``once_key`` set while
-    the ``once`` of its runbook counts; ``attempts`` the write intents so far, (resource, op, attempt, at).
+    the ``once`` of its runbook counts (until ``once_until``, if given, else while it is set); ``attempts`` the write intents so far, (resource, op, attempt, at).
     """
 
     lane: str
@@ -36,6 +36,7 @@ class Row:
     due_at: str | None = None
     waiting_for: str | None = None
     once_key: str | None = None
+    once_until: str | None = None
     delivery: str | None = None
     escalation: str | None = None
     holds: tuple[str, ...] = ()

@@ -1,0 +1,390 @@
+"""What a run is at one moment: the value that the fold makes of its entries.
+
+Nothing here decides; ``policies.moves`` reads it. All values are frozen. Times are instants as text,
+durations integers in milliseconds, as in the entries.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final
+
+from state.entry import Head
+from state.outcome import DEFINITE_ABSENT, Known, Outcome
+
+EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+class Direction(StrEnum):
+    """Which way the run goes."""
+
+    FORWARD = "forward"
+    ROLLING_BACK = "rolling_back"
+    COMPLETING = "completing"  # nothing more is written, the completion checks decide
+
+
+class Status(StrEnum):
+    """Whether an operation is finished; both ends are entries."""
+
+    OPEN = "open"
+    CONFIRMED = "confirmed"
+    LEFT = "left"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """A reading of a host's monotonic clock: comparable only under the same ``boot_id``."""
+
+    boot_id: str
+    ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One send of an operation: an intent and, once known, its outcome.
+
+    ``span_ms``: send window + longest request + read lag, what a quarantine of it lasts. ``returned``: the
+    clock of the process that wrote the intent when the sending call came back. ``counts``: False for an
+    attempt that draws on no budget (not sent because of the switch or a lost claim, or a desk fault).
+    """
+
+    number: int
+    seq: int
+    at: str
+    epoch: int
+    send_by: str
+    span_ms: int
+    tool: str
+    resource: str
+    arguments: Mapping[str, Any]
+    key: str
+    digest: str
+    facts: Mapping[str, Any] = EMPTY
+    outcome: Outcome | None = None
+    outcome_seq: int | None = None
+    code: str = ""
+    detail: str = ""
+    result: Mapping[str, Any] | None = None
+    condition_failed: bool = False
+    follows_unknown: bool = False
+    counts: bool = True
+    returned: Clock | None = None
+
+    @property
+    def undecided(self) -> bool:
+        """No definite answer: open, or answered ``unknown``."""
+        return self.outcome in (None, Outcome.UNKNOWN)
+
+    @property
+    def met_condition(self) -> bool:
+        """The target said that the frozen condition has moved (412)."""
+        return self.condition_failed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckState:
+    """What the rounds of one check have shown so far. ``passing_since``: start of the present row of passes."""
+
+    since: str
+    last_at: str
+    verdict: str
+    expected: str
+    observed: str
+    seq: int
+    rounds: int
+    failures: int = 0
+    passing_since: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One logical write: a step (or one item of it, or one compensation) with all its attempts.
+
+    ``settled``: the operation's own outcome (None while open). ``known``: what is known of its effect.
+    ``observed``: the effect has been seen at the target (probe or check), not only answered.
+    ``accepted_at``: since when it counts as done; read lag counts from there. ``judged``: a human decided,
+    and the check alone decides (row 6). ``word``: a human's own word on its effect.
+    """
+
+    id: str
+    step: str
+    item: int | None
+    ordinal: int
+    undoes: str | None = None
+    attempts: tuple[Attempt, ...] = ()
+    settled: Outcome | None = None
+    known: Known = Known.UNKNOWN
+    observed: bool = False
+    accepted_at: str | None = None
+    status: Status = Status.OPEN
+    judged: bool = False
+    word: str | None = None
+    probes: int = 0
+    probed_at: str | None = None
+    probe_verdict: str | None = None
+    probe_seq: int = 0
+    left_reason: str = ""
+
+    @property
+    def slot(self) -> tuple[str, int | None]:
+        """The step and item that this operation is for."""
+        return (self.step, self.item)
+
+    @property
+    def last(self) -> Attempt:
+        """The newest attempt."""
+        return self.attempts[-1]
+
+    @property
+    def has_effect(self) -> bool:
+        """Its effect is there, or nobody knows that it is not."""
+        return self.known is not Known.REFUTED
+
+    @property
+    def conflicted(self) -> bool:
+        """An attempt of it met a 412."""
+        return any(a.met_condition for a in self.attempts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """Who held the run under an epoch, as far as the host can tell one process from another."""
+
+    epoch: int
+    seq: int
+    at: str
+    worker: str
+    boot_id: str
+    pid_ns: str
+    pid: int
+    start_time: int
+    clock: Clock
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """Something that is not as the run remembers it. ``acknowledged`` by a human decision."""
+
+    what: str
+    expected: str
+    observed: str
+    seq: int
+    acknowledged: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """What the newest reads say of one precondition. ``tries`` counts reads since it was last reset."""
+
+    verdict: str
+    tries: int
+    at: str
+    expected: str = ""
+    observed: str = ""
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """A human's decision on an escalation. ``words``: operation id to applied, not_applied or unknown."""
+
+    id: str
+    escalation: str
+    choice: str
+    by: str
+    at: str
+    basis: str
+    seq: int
+    words: Mapping[str, str] = EMPTY
+    evidence: str | None = None
+    reason: str = ""
+    carried_out: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Escalation:
+    """One stop for a human. ``level``: how many levels have been told; ``decision`` None while open."""
+
+    id: str
+    reason: str
+    code: str
+    row: int
+    at: str
+    seq: int
+    packet: str
+    basis: str
+    severity: str
+    step: str = ""
+    level: int = 0
+    next_level_at: str | None = None
+    decision: Decision | None = None
+    acknowledged_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Why nothing happens now. ``reason``: backoff, quarantine, read_lag, check, model, human, window, hold, stop, pause,
+    connector, confirmation. ``until`` None: only a signal ends it."""
+
+    reason: str
+    until: str | None
+    at: str
+    row: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmation:
+    """A write that a human is asked to confirm. ``answer`` None while open, else yes or no."""
+
+    op: str
+    digest: str
+    asked_at: str
+    expires_at: str
+    summary: str
+    answer: str | None = None
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Denial:
+    """A guard's refusal of the write that was due."""
+
+    op: str
+    code: str
+    guard: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """A run, folded. See the fields' groups; everything is derived from entries."""
+
+    run: str
+    head: Head = field(default_factory=Head)
+    last_at: str = ""
+    # the request and what it was admitted as
+    request: Mapping[str, Any] = EMPTY
+    interpreted: Mapping[str, Any] = EMPTY
+    runbook: str = ""
+    version: int = 0
+    inputs: Mapping[str, Any] = EMPTY
+    target: str = ""
+    mode: str = "delegated"
+    solo: bool = False
+    pins: Mapping[str, str] = EMPTY
+    once_key: str | None = None
+    once_span_ms: int | None = None
+    delivery: str | None = None
+    deadline_ms: int = 0
+    # who holds it
+    epoch: int = 0
+    claims: tuple[Claim, ...] = ()
+    idle_claims: int = 0  # claims in a row with nothing but hydration between them
+    proven_dead: frozenset[int] = frozenset()
+    attested: Mapping[int, Clock] = EMPTY  # epoch -> when a human stated that its process is dead
+    attested_by: Mapping[int, str] = EMPTY
+    # what it stands on
+    bound: bool = False
+    bind_tries: int = 0
+    bind_problem: str = ""
+    bindings: Mapping[str, Any] = EMPTY
+    initial: Mapping[str, Any] = EMPTY
+    derived: Mapping[str, Any] = EMPTY
+    items: Mapping[str, tuple[Any, ...]] = EMPTY
+    resources: tuple[str, ...] = ()
+    holds: tuple[str, ...] = ()
+    facts: Mapping[str, Any] = EMPTY  # name -> {value, at, seq, source}
+    conditions: Mapping[str, Condition] = EMPTY
+    conflicts: tuple[Conflict, ...] = ()
+    # what it did
+    direction: Direction = Direction.FORWARD
+    turned_reason: str = ""
+    operations: tuple[Operation, ...] = ()
+    left_slots: Mapping[tuple[str, int | None], str] = EMPTY  # slots given up before any send -> reason
+    checks: Mapping[str, Mapping[str, CheckState]] = EMPTY  # scope -> check id -> state
+    last_write_at: str | None = None
+    denial: Denial | None = None
+    denied_resends: int = 0
+    reconciled_applied: int = 0
+    key_replays: int = 0
+    # what humans said
+    cancel: str | None = None
+    cancel_by: str = ""
+    paused: bool = False
+    escalations: tuple[Escalation, ...] = ()
+    confirmations: Mapping[str, Confirmation] = EMPTY
+    granted: int = 0  # retry_once grants so far
+    grant_open: bool = False  # a granted send has not been made yet
+    # budgets
+    spent_ms: int = 0  # time that counts against the deadline, up to ``last_at``
+    model_calls: int = 0
+    model_tokens: int = 0
+    rereads: int = 0
+    rejudged: Mapping[str, str] = EMPTY  # the substitution in force: {move, until, seq}
+    # where it is
+    waiting: Waiting | None = None
+    connector_paused_until: str | None = None
+    closed: str | None = None
+    reason: str = ""
+    closed_body: Mapping[str, Any] = EMPTY
+    ended_at: str | None = None
+    attempts: tuple[tuple[str, str, int, str], ...] = ()  # (resource, op, attempt, at) of every intent
+    outbox: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def live(self) -> bool:
+        """Admitted or on the way there, and not ended."""
+        return self.closed is None
+
+    @property
+    def escalation(self) -> Escalation | None:
+        """The newest escalation, decided or not."""
+        return self.escalations[-1] if self.escalations else None
+
+    @property
+    def open_escalation(self) -> Escalation | None:
+        """The escalation that waits for a decision, if one does."""
+        newest = self.escalation
+        return newest if newest is not None and newest.decision is None else None
+
+    @property
+    def decided(self) -> bool:
+        """A human has decided in this run."""
+        return any(e.decision is not None for e in self.escalations)
+
+    def operation(self, op: str) -> Operation:
+        """The operation of that id; KeyError."""
+        for operation in self.operations:
+            if operation.id == op:
+                return operation
+        raise KeyError(op)
+
+    @property
+    def forward(self) -> tuple[Operation, ...]:
+        """Operations of steps, in order."""
+        return tuple(o for o in self.operations if o.undoes is None)
+
+    @property
+    def compensations(self) -> tuple[Operation, ...]:
+        """Operations that undo one, in order."""
+        return tuple(o for o in self.operations if o.undoes is not None)
+
+    def of_slot(self, step: str, item: int | None, *, undo: bool = False) -> tuple[Operation, ...]:
+        """Operations for one step and item, of one direction, in order."""
+        return tuple(o for o in self.operations if o.slot == (step, item) and (o.undoes is not None) is undo)
+
+    @property
+    def effects(self) -> tuple[Operation, ...]:
+        """Forward operations whose effect is there or may be there."""
+        return tuple(o for o in self.forward if o.attempts and o.has_effect)
+
+    def writes_used(self) -> int:
+        """Forward attempts that draw on ``limits.writes``."""
+        return sum(a.counts for o in self.forward for a in o.attempts)
+
+
+def definite_absent(outcome: Outcome | None) -> bool:
+    """The operation was settled, and not applied."""
+    return outcome in DEFINITE_ABSENT
