@@ -104,7 +104,7 @@ class ToolContract(Frozen):
     what a read shows (CEL by read tool and field).
     """
 
-    name: str = Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+\Z")
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$")
     effect: Effect
     arguments: dict[str, ValueSpec]
     result: dict[str, Any]

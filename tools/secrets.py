@@ -1,0 +1,143 @@
+"""What a secret is outside the sender (a handle), and where its value comes from inside it.
+
+Both classes are strings whose text is the handle ``secret:NAME``. So whatever prints, formats, joins, copies,
+serialises or pickles one by accident gets the handle; only ``reveal`` gives the value.
+"""
+
+import importlib
+import os
+import re
+import stat
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, Self
+
+from tools.errors import SecretError
+
+_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
+_PREFIX: Final = "secret:"
+MAX_SECRET_BYTES: Final = 64 * 1024
+KEYRING_SERVICE: Final = "remit"
+
+
+class SecretRef(str):
+    """The handle of a secret: its name, and nothing else."""
+
+    __slots__ = ()
+
+    def __new__(cls, name: str) -> Self:
+        """Take ``seats_write`` or ``secret:seats_write``; SecretError for a name that is none."""
+        bare = name.removeprefix(_PREFIX)
+        if not _NAME.match(bare):
+            raise SecretError(f"not a name of a secret: {bare!r:.80}")
+        return super().__new__(cls, _PREFIX + bare)
+
+    @property
+    def name(self) -> str:
+        """The name without the prefix."""
+        return self[len(_PREFIX) :]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (SecretRef, (self.name,))
+
+
+class Secret(SecretRef):
+    """A resolved secret: a handle that can be revealed. Its pickle is the handle alone."""
+
+    __slots__ = ("_reveal",)
+    _reveal: Callable[[], str]
+
+    def __new__(cls, name: str, value: str) -> Self:
+        """Keep ``value`` under ``name``; SecretError for an empty or impossible one."""
+        if not value or not value.isascii() or not value.isprintable():
+            raise SecretError(f"secret {name} is empty or holds characters that no header can carry")
+        made = super().__new__(cls, name)
+        object.__setattr__(made, "_reveal", lambda: value)
+        return made
+
+    def reveal(self) -> str:
+        """Give the value. Only a sender calls this."""
+        return self._reveal()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+
+class Secrets:
+    """Resolves handles: the environment first, then a private file, then the keyring if that is on."""
+
+    def __init__(
+        self,
+        folder: Path | None,
+        *,
+        environ: Mapping[str, str] | None = None,
+        keyring: bool = False,
+    ) -> None:
+        """Look into ``folder`` (``.remit/secrets``) and ``environ``; ``keyring`` asks that too."""
+        self._folder = folder
+        self._environ = os.environ if environ is None else environ
+        self._keyring = keyring
+        self._live: dict[str, str] = {}
+
+    def resolve(self, name: str) -> Secret:
+        """Find the secret of that name; SecretError when there is none, or its file is open to others."""
+        ref = SecretRef(name)
+        value = self._environ.get("REMIT_SECRET_" + ref.name.upper())
+        if value is None:
+            value = self._from_file(ref.name)
+        if value is None and self._keyring:
+            value = _from_keyring(ref.name)
+        if value is None:
+            raise SecretError(
+                f"no secret {ref.name}: set REMIT_SECRET_{ref.name.upper()} or write a 0600 file "
+                f"{self._folder / ref.name if self._folder else '.remit/secrets/' + ref.name}"
+            )
+        secret = Secret(ref.name, value)
+        self._live[ref.name] = value
+        return secret
+
+    def live(self) -> Mapping[str, str]:
+        """Name to value of everything resolved so far, for the scrubber."""
+        return dict(self._live)
+
+    def _from_file(self, name: str) -> str | None:
+        if self._folder is None:
+            return None
+        path = self._folder / name
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise SecretError(f"secret file {path}: {error.strerror}") from None
+        with os.fdopen(descriptor, "rb") as file:
+            info = os.fstat(file.fileno())  # of the open file, so that no swap can come between
+            if not stat.S_ISREG(info.st_mode):
+                raise SecretError(f"secret file {path} is no regular file")
+            mode = stat.S_IMODE(info.st_mode)
+            if mode & 0o177:
+                raise SecretError(f"secret file {path} has mode {mode:04o}; only 0600 or less is taken")
+            if info.st_uid not in (os.geteuid(), 0):
+                raise SecretError(f"secret file {path} belongs to another user")
+            raw = file.read(MAX_SECRET_BYTES + 1)
+        if len(raw) > MAX_SECRET_BYTES:
+            raise SecretError(f"secret file {path} is larger than {MAX_SECRET_BYTES} bytes")
+        try:
+            return raw.decode().rstrip("\r\n")
+        except UnicodeDecodeError:
+            raise SecretError(f"secret file {path} is not text") from None
+
+
+def _from_keyring(name: str) -> str | None:
+    try:
+        keyring = importlib.import_module("keyring")  # optional: not a dependency
+    except ImportError:
+        raise SecretError("the keyring is switched on, but the package keyring is not installed") from None
+    value: str | None = keyring.get_password(KEYRING_SERVICE, name)
+    return value
