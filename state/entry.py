@@ -53,6 +53,7 @@ class Kind(StrEnum):
     STARTED = "started"
     TURNED_AWAY = "turned_away"
     SIGNED = "signed"
+    ERASED = "erased"
     CLOSED_RAW = "closed_raw"
 
 

@@ -9,8 +9,13 @@ StateError
     ├── ResourceHeldError   another live run holds the resource; ``run`` names it
     ├── DuplicateNeedError  a live run for the same need exists; ``run`` names it
     ├── SwitchedOffError    the stop switch covers this write; nothing became durable
+    ├── DeliveryConflictError  the same delivery came before with another body; ``run`` names its run
+    ├── LimitReachedError   a limit of the delegation (concurrency or rate) is reached
     ├── UnknownRunError     no such run in this ledger
-    └── UnknownCommitError  the database did not say whether the commit happened: read again
+    ├── UnknownSignalError  no such signal waits for the run: never posted, or folded already
+    ├── UnknownCommitError  the database did not say whether the commit happened: read again
+    ├── StorageError        the database failed before the commit (full, busy, closed): nothing was stored
+    └── SchemaError         the database is of another or newer schema than this program knows
 """
 
 
@@ -71,3 +76,33 @@ class UnknownRunError(LedgerError):
 
 class UnknownCommitError(LedgerError):
     """The database did not say whether the commit happened; read the head again on a new connection."""
+
+
+class DeliveryConflictError(LedgerError):
+    """The same delivery id came before, with another body."""
+
+    def __init__(self, delivery: str, run: str) -> None:
+        """Name the ``delivery`` and the ``run`` that its first body made."""
+        super().__init__(f"delivery {delivery} came before with another body, as run {run}")
+        self.delivery, self.run = delivery, run
+
+
+class LimitReachedError(LedgerError):
+    """A limit of the delegation is reached: too many live runs, or too many in a span."""
+
+    def __init__(self, limit: str, most: int, found: int) -> None:
+        """Name the ``limit`` (``concurrency`` or ``rate``), how many it allows at ``most``, how many were ``found``."""
+        super().__init__(f"{limit}: {found} of at most {most}")
+        self.limit, self.most, self.found = limit, most, found
+
+
+class UnknownSignalError(LedgerError):
+    """No such signal waits for the run: it was never posted, or is folded already."""
+
+
+class StorageError(LedgerError):
+    """The database failed before the commit; nothing of the append was stored."""
+
+
+class SchemaError(LedgerError):
+    """The database is of another or of a newer schema than this program knows; nothing was changed."""

@@ -7,11 +7,14 @@ Every append is one transaction: the entries, the derived rows computed from the
 for a write intent, the check of the stop switch. It is durable when it returns.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
 
 from state.entry import Draft, Entry, Head
+
+Record = tuple[str, dict[str, Any]]
+"""A row of a table, with the table's name: what an export holds and an audit reads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +23,11 @@ class Row:
 
     ``lane`` is the lifecycle state (``live/acting`` .. ``ended/completed``); ``due_at`` when the run wants
     a worker again (None: never by itself); ``holds`` the resources that it holds; ``once_key`` set while
-    the ``once`` of its runbook counts (until ``once_until``, if given, else while it is set); ``attempts`` the write intents so far, (resource, op, attempt, at).
+    the ``once`` of its runbook counts (until ``once_until``, if given, else while it is set); ``delivery``
+    is unique beside ``source``, and ``delivery_digest`` tells two bodies under one delivery apart;
+    ``escalation`` the id of the open escalation; ``resources`` all that the run is about, held or not;
+    ``attempts`` the write intents so far, (resource, op, attempt, at); ``outbox`` the notices that this
+    run wants delivered, each ``{id, channel, to, body}``, its id unique in the ledger.
     """
 
     lane: str
@@ -38,15 +45,24 @@ class Row:
     once_key: str | None = None
     once_until: str | None = None
     delivery: str | None = None
+    delivery_digest: str | None = None
     escalation: str | None = None
     holds: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
     attempts: tuple[tuple[str, str, int, str], ...] = ()
     outbox: tuple[dict[str, Any], ...] = ()
 
 
+Project = Callable[[Sequence[Entry]], Row]
+"""The projection: the row that follows from the entries of a chain (``state.projection``)."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunInfo:
-    """A run as the derived table shows it, with its head and claim."""
+    """A run as the derived table shows it, with its head and holder (None: free).
+
+    ``row.attempts`` and ``row.outbox`` are filled by ``info`` only, and empty in lists of runs.
+    """
 
     run: str
     head: Head
@@ -94,11 +110,26 @@ class Payload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """At most ``most`` runs of ``runbook`` beside the appended one; rejected runs never count.
+
+    ``concurrency`` counts live runs, ``rate`` those created at ``since`` or later. ``targets`` names which:
+    exact targets, or prefixes that end in ``*``; none means all.
+    """
+
+    kind: Literal["concurrency", "rate"]
+    runbook: str
+    most: int
+    since: str = ""
+    targets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Append:
     """One append to a run's chain by its holder: entries in order, and the row that follows from them.
 
     ``stop_scopes``: scopes (``desk``, ``runbook:ID``, ``resource:NAME``) whose stop refuses the whole append.
-    ``folds``: ids of the signals that these entries fold in.
+    ``folds``: ids of the signals that these entries fold in. ``limits``: refuse the append where one is reached.
     """
 
     run: str
@@ -109,6 +140,7 @@ class Append:
     payloads: Sequence[Payload] = ()
     stop_scopes: Sequence[str] = ()
     folds: Sequence[str] = ()
+    limits: Sequence[Limit] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,27 +167,40 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
-    """Which runs to list, newest first. ``before`` is a run id (keyset paging)."""
+    """Which runs to list, newest first (by run id). ``before`` is a run id (keyset paging).
+
+    ``resource``: runs that are about it, hold it or have sent a write to it. ``limit`` is capped at 1,000.
+    """
 
     live: bool | None = None
     lanes: tuple[str, ...] = ()
     runbook: str | None = None
     target: str | None = None
     resource: str | None = None
+    requester: str | None = None
+    state: str | None = None
     before: str | None = None
     limit: int = 50
-    extra: dict[str, str] = field(default_factory=dict)
 
 
 class Ledger(Protocol):
-    """The port. Every method raises LedgerError's leaves only, and none leaves half of its work behind."""
+    """The port. No method leaves half of its work behind.
+
+    Every method raises LedgerError's leaves only (StorageError where the database fails), but
+    UnsoundLedgerError for entries that do not continue ``append.head`` or cannot be read.
+    """
 
     def now(self) -> str:
         """The database's clock, as an instant."""
 
     # runs
     def create(self, append: Append) -> Head:
-        """Begin the chain of a new run (epoch 0). DuplicateNeedError where ``row.once_key`` or ``row.delivery`` is taken."""
+        """Begin the chain of a new run (epoch 0).
+
+        DuplicateNeedError where ``row.once_key`` is taken or ``row.delivery`` came before with the same digest,
+        DeliveryConflictError where it came with another, LimitReachedError, SwitchedOffError, HeadMovedError
+        where the run exists.
+        """
 
     def claim(self, append: Append, *, worker: str) -> Head:
         """Append a ``claimed`` entry under ``append.epoch`` = present epoch + 1 and make ``worker`` the holder.
@@ -164,7 +209,12 @@ class Ledger(Protocol):
         """
 
     def append(self, append: Append) -> Head:
-        """Append as the holder. HeadMovedError, FencedError, ResourceHeldError, SwitchedOffError, UnknownCommitError."""
+        """Append as the holder (under epoch 0: as the creator, before the first claim).
+
+        FencedError where the epoch is not the run's or its claim was released, HeadMovedError, SwitchedOffError,
+        ResourceHeldError, DuplicateNeedError, LimitReachedError, UnknownSignalError, UnknownRunError: nothing was
+        stored. UnknownCommitError: read again.
+        """
 
     def read(self, run: str, *, after: int = 0) -> list[Entry]:
         """Entries of a chain in order; empty for an unknown run."""
@@ -175,18 +225,28 @@ class Ledger(Protocol):
     def runs(self, query: Query) -> list[RunInfo]:
         """Runs newest first."""
 
+    def count_runs(self, limit: Limit) -> int:
+        """How many runs count against a limit now."""
+
     def release(self, run: str, epoch: int) -> None:
-        """Give the claim back so that another worker may claim at once (leaving the graph); no entry."""
+        """Give the claim back so that another worker may claim at once (leaving the graph); no entry.
+
+        Nothing happens where the claim of that epoch is not in force any more.
+        """
 
     def claimable(self, *, limit: int = 100) -> list[RunInfo]:
-        """Live runs that are due now or have unfolded signals, or whose holder is gone or past its lease; oldest due first."""
+        """Runs that a worker may claim now, oldest due first; never one whose holder is within its lease.
+
+        Those that are due, live ones with unfolded signals, and live ones whose holder is gone or past its lease.
+        An ended run is claimable only where its row has a due time (a hold to give back, a report to write).
+        """
 
     def next_due(self) -> str | None:
-        """When the next run is due, if any."""
+        """When the next run that nobody holds is due, if any; it may lie in the past."""
 
     # resources
     def holder(self, resource: str) -> str | None:
-        """The live run that holds a resource."""
+        """The run that holds a resource."""
 
     def attempts_on(self, resource: str, *, since: str) -> int:
         """Write intents on a resource since an instant, over all runs."""
@@ -216,7 +276,7 @@ class Ledger(Protocol):
 
     # the switch, the desk
     def stop(self, stop: Stop) -> None:
-        """Set the switch for a scope, with its entry in chain ``desk``, in one transaction."""
+        """Set the switch for a scope, with its entry in chain ``desk``, in one transaction; the newest word counts."""
 
     def start(self, scope: str, *, by: str, at: str) -> bool:
         """Lift a stop, with its entry; False where none was set."""
@@ -231,15 +291,24 @@ class Ledger(Protocol):
     def payload(self, digest: str) -> str | None:
         """The text behind a digest; None when it was erased or never stored."""
 
+    def erase(self, digest: str, *, by: str, at: str, why: str) -> bool:
+        """Erase the text behind a digest, with its entry in chain ``desk``; False where there is none to erase."""
+
     def outbox(self, *, limit: int = 100) -> list[dict[str, Any]]:
-        """Notifications not yet delivered: {id, run, channel, to, body}."""
+        """Notices not yet delivered, oldest first: {id, run, channel, to, body}."""
 
     def delivered(self, notice: str) -> None:
-        """Mark a notification as delivered."""
+        """Mark a notice as delivered; nothing happens where it is already, or unknown."""
 
     # proof
     def verify(self) -> Iterator[Finding]:
-        """Check every chain, every hash, and every derived table against its chain."""
+        """Check every chain, every hash, and every table against the chains, as of one moment.
+
+        The ledger is sound where no finding is ``certain``; the others say what cannot be proven from it alone.
+        """
+
+    def records(self, run: str | None = None) -> Iterator[Record]:
+        """Every row of every table as of one moment, grouped by run; only those of ``run`` where one is named."""
 
     def close(self) -> None:
         """Finish what is queued and close every connection."""
