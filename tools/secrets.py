@@ -111,27 +111,33 @@ class Secrets:
             return None
         path = self._folder / name
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            # no link is followed, and a pipe put there cannot hold us
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise SecretError(f"secret file {path}: {error.strerror}") from None
-        with os.fdopen(descriptor, "rb") as file:
-            info = os.fstat(file.fileno())  # of the open file, so that no swap can come between
-            if not stat.S_ISREG(info.st_mode):
-                raise SecretError(f"secret file {path} is no regular file")
-            mode = stat.S_IMODE(info.st_mode)
-            if mode & 0o177:
-                raise SecretError(f"secret file {path} has mode {mode:04o}; only 0600 or less is taken")
-            if info.st_uid not in (os.geteuid(), 0):
-                raise SecretError(f"secret file {path} belongs to another user")
-            raw = file.read(MAX_SECRET_BYTES + 1)
+        try:
+            _require_private(os.fstat(descriptor), path)  # of the open file, so that no swap comes between
+            raw = os.read(descriptor, MAX_SECRET_BYTES + 1)
+        finally:
+            os.close(descriptor)
         if len(raw) > MAX_SECRET_BYTES:
             raise SecretError(f"secret file {path} is larger than {MAX_SECRET_BYTES} bytes")
         try:
             return raw.decode().rstrip("\r\n")
         except UnicodeDecodeError:
             raise SecretError(f"secret file {path} is not text") from None
+
+
+def _require_private(info: os.stat_result, path: Path) -> None:
+    mode = stat.S_IMODE(info.st_mode)
+    if not stat.S_ISREG(info.st_mode):
+        raise SecretError(f"secret file {path} is no regular file")
+    if mode & 0o177:
+        raise SecretError(f"secret file {path} has mode {mode:04o}; only 0600 or less is taken")
+    if info.st_uid not in (os.geteuid(), 0):
+        raise SecretError(f"secret file {path} belongs to another user")
 
 
 def _from_keyring(name: str) -> str | None:

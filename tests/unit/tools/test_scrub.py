@@ -1,0 +1,109 @@
+import base64
+import json
+import pickle
+from urllib.parse import quote
+
+import pytest
+
+from tools.scrub import MARK, Scrubber, clean, one_line, scrub, scrub_value
+from tools.secrets import Secret
+
+CANARY = "c4nary/Value+42=xyz"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"sent {CANARY} there",
+        "b64 " + base64.b64encode(CANARY.encode()).decode(),
+        "b64url " + base64.urlsafe_b64encode(CANARY.encode()).decode(),
+        "basic-like " + base64.b64encode(b"user:" + CANARY.encode()).decode(),
+        "basic-like " + base64.b64encode(b"me:" + CANARY.encode() + b":more").decode(),
+        "hex " + CANARY.encode().hex(),
+        "HEX " + CANARY.encode().hex().upper(),
+        "url " + quote(CANARY, safe=""),
+        "split by a control " + CANARY[:6] + "\x1b[31m" + CANARY[6:],
+        "split by zero width " + CANARY[:6] + "\u200b" + CANARY[6:],
+    ],
+)
+def test_a_live_secret_leaves_in_no_form(text):
+    out = scrub(text, secrets=[Secret("canary", CANARY)])
+    assert MARK in out
+    for piece in (CANARY, CANARY[4:], CANARY.encode().hex(), base64.b64encode(CANARY.encode()).decode()[:12]):
+        assert piece.lower() not in out.lower()
+    assert scrub(out, secrets=[Secret("canary", CANARY)]) == out
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("Authorization: Bearer abc.def-123456", "abc.def"),
+        ('{"password": "hunter two"}', "hunter"),
+        ("GET /x?api_key=KEY12345&y=1", "KEY12345"),
+        ("db_password='s3cret pw' rest", "s3cret"),
+        ("Set-Cookie: sid=1234567; Path=/", "1234567"),
+        ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abcDEF", "eyJzdWI"),
+        ("AKIAABCDEFGHIJKLMNOP", "ABCDEFGH"),
+        ("postgres://user:pa55word@host/db", "pa55word"),
+        ("-----BEGIN PRIVATE KEY-----\nMIIE\n-----END PRIVATE KEY-----", "MIIE"),
+        ("token ghp_" + "a" * 36, "aaaa"),
+    ],
+)
+def test_what_looks_like_a_credential_leaves(text, gone):
+    out = scrub(text)
+    assert gone not in out
+    assert MARK in out
+    assert scrub(out) == out
+
+
+@pytest.mark.parametrize(
+    "text", ["2 checks pass: healthy", "tokens: 12 of 20000 used", "state RUNNING start 21:11:58 pid 5120"]
+)
+def test_ordinary_words_stay(text):
+    assert scrub(text) == text
+
+
+def test_terminal_and_direction_tricks_are_stripped_and_one_line_stays_one():
+    assert clean("a\x1b[2Jb\x1b]0;title\x07c\u202ed\u2066e\x00f\x07\r") == "abcdef"
+    assert one_line("first\nFORGED entry\r\nthird") == "first FORGED entry third"
+    assert clean("x" * 50, limit=10) == "x" * 9 + "…"
+    assert len(one_line("y" * 10_000)) == 300
+
+
+def test_a_value_is_scrubbed_by_its_key_names_too():
+    out = scrub_value(
+        {"user": "dana", "db_password": 12345, "nested": [{"Authorization": "x"}], "note": f"is {CANARY}"},
+        secrets=[CANARY],
+    )
+    assert out == {
+        "user": "dana",
+        "db_password": MARK,
+        "nested": [{"Authorization": MARK}],
+        "note": f"is {MARK}",
+    }
+    assert scrub_value({"tokens": 5, "key": "run/step/1"}) == {"tokens": 5, "key": "run/step/1"}
+
+
+def test_the_scrubber_learns_of_secrets_as_they_are_resolved():
+    live = {}
+    scrubber = Scrubber(lambda: live)
+    assert CANARY in scrubber.line(f"x {CANARY}")
+    live["canary"] = CANARY
+    assert CANARY not in scrubber.line(f"x {CANARY}") + scrubber.text(CANARY) + json.dumps(
+        scrubber.value([CANARY])
+    )
+
+
+def test_hostile_input_costs_no_more_than_its_length():
+    for text in (
+        "password=" * 20_000,
+        "\x1b]" * 50_000,
+        "a-" * 100_000 + "token=",
+        "eyJ" * 60_000,
+        "-----BEGIN PRIVATE KEY-----" * 5000,
+    ):
+        scrub(text)
+
+
+def test_pickles_of_secrets_hold_no_value():
+    assert CANARY.encode() not in pickle.dumps(Secret("canary", CANARY))

@@ -1,0 +1,154 @@
+"""How text is made fit for a ledger, a log, a prompt or a page: secrets out, control characters out, capped.
+
+In this order: exact values of live secrets and their encodings, then values beside telling key names, then
+patterns of well-known credentials. What is taken out is replaced by ``[redacted]``.
+"""
+
+import base64
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import quote, quote_plus
+
+from tools.secrets import Secret
+
+MARK: Final = "[redacted]"
+MAX_DETAIL: Final = 300
+MAX_TEXT: Final = 16 * 1024
+MIN_SECRET: Final = 4  # a shorter value would blot out ordinary words
+_MAX_DEPTH: Final = 32
+
+_ANSI: Final = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]|\x9b[0-?]*[ -/]*[@-~]"
+)
+_TELLING: Final = (
+    r"(?:proxy[-_]?)?authorization|(?:set[-_]?)?cookie|(?:access|refresh|id|session|auth|bearer)?[-_]?token|"
+    r"pass(?:word|wd|phrase)|pwd|secret|(?:client|shared)[-_]?secret|api[-_]?key|private[-_]?key|"
+    r"access[-_]?key|signature|dsn"
+)
+_KEY_NAME: Final = re.compile(rf"(?:[a-z0-9]+[-_.])*(?:x[-_])?(?:{_TELLING})\Z", re.IGNORECASE)
+_KEY_VALUE: Final = re.compile(
+    rf"(?P<key>(?<![A-Za-z0-9])[\"']?(?:[a-z0-9]{{1,30}}[-_.]){{0,4}}(?:{_TELLING})[\"']?\s{{0,3}}[=:]\s{{0,3}})"
+    r"(?P<value>(?!\[redacted\])(?:(?:bearer|basic|token|digest)\s+)?(?:\"[^\"\n]{0,4000}\"|'[^'\n]{0,4000}'|[^\s,;&\"'}\]]{1,4000}))",
+    re.IGNORECASE,
+)
+_PATTERNS: Final = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"-----BEGIN [A-Z ]{0,40}PRIVATE KEY-----[\s\S]{0,8000}?(?:-----END [A-Z ]{0,40}PRIVATE KEY-----|\Z)",
+        r"\b(?i:bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,4000}",
+        r"\bey[JK][A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,4000}(?:\.[A-Za-z0-9_-]{0,4000})?",
+        r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b",
+        r"\bgh[pousr]_[A-Za-z0-9]{20,255}\b|\bgithub_pat_[A-Za-z0-9_]{20,255}\b",
+        r"\bxox[abeoprs]-[A-Za-z0-9-]{10,255}\b",
+        r"\bsk-[A-Za-z0-9_-]{16,255}\b",
+        r"\bAIza[A-Za-z0-9_-]{35}\b",
+        r"(?<=://)[^\s/@:]{1,255}:[^\s/@]{1,255}(?=@)",
+    )
+)
+
+
+def clean(text: str, *, limit: int = MAX_TEXT) -> str:
+    """Strip terminal sequences, control, bidi and invisible characters (newline, tab stay), and cap."""
+    text = _ANSI.sub("", text[: limit * 4])
+    kept = "".join(c for c in text if c in "\n\t" or not _is_hidden(c))
+    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+
+
+def _is_hidden(character: str) -> bool:
+    return unicodedata.category(character) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+
+def scrub(text: str, *, secrets: Iterable[Secret | str | None] = (), limit: int = MAX_TEXT) -> str:
+    """Take every secret out of ``text``, clean and cap it. Idempotent."""
+    values = [s.reveal() if isinstance(s, Secret) else s for s in secrets if s]
+    text = text[: limit * 4]
+    # Twice, because a control character inside a secret hides it from the first look.
+    text = clean(_without_values(text, values), limit=limit * 4)
+    text = _without_values(text, values)
+    text = _KEY_VALUE.sub(lambda found: found["key"] + MARK, text)
+    for pattern in _PATTERNS:
+        text = pattern.sub(MARK, text)
+    return clean(text, limit=limit)
+
+
+def one_line(text: str, *, secrets: Iterable[Secret | str | None] = (), limit: int = MAX_DETAIL) -> str:
+    """``text`` scrubbed and on one line, so that it can forge no second one."""
+    return " ".join(scrub(text, secrets=secrets, limit=limit).split())
+
+
+def scrub_value(value: Any, *, secrets: Iterable[Secret | str | None] = (), limit: int = MAX_TEXT) -> Any:
+    """Scrub every string of a JSON value, and take out whatever stands under a telling key name."""
+    known = list(secrets)
+    return _walk(value, lambda text: scrub(text, secrets=known, limit=limit), 0)
+
+
+def _walk(value: Any, scrubbed: Callable[[str], str], depth: int) -> Any:
+    if depth > _MAX_DEPTH:
+        return MARK
+    if isinstance(value, str):
+        return scrubbed(value)
+    if isinstance(value, Mapping):
+        return {
+            scrubbed(str(k)): MARK
+            if _KEY_NAME.match(str(k)) and v not in (None, "")
+            else _walk(v, scrubbed, depth + 1)
+            for k, v in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [_walk(item, scrubbed, depth + 1) for item in value]
+    return value
+
+
+def _without_values(text: str, values: Iterable[str]) -> str:
+    for form in sorted({f for value in values for f in encodings(value)}, key=len, reverse=True):
+        text = (
+            re.sub(re.escape(form), MARK, text, flags=re.IGNORECASE)
+            if _is_hex(form)
+            else text.replace(form, MARK)
+        )
+    return text
+
+
+def encodings(value: str) -> set[str]:
+    """Every form of a secret that is looked for: itself, and as base64 (at each offset), hex and URL text."""
+    if len(value) < MIN_SECRET:
+        return set()
+    raw = value.encode()
+    forms = {value, raw.hex(), quote(value, safe=""), quote_plus(value), quote(value)}
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        for shift in range(3):  # inside a longer text the same bytes may start at any of three offsets
+            encoded = encode(b"\0" * shift + raw).decode().rstrip("=")
+            # the outer characters mix with what stands beside the secret
+            inner = encoded[(0, 2, 3)[shift] : len(encoded) - (1 if (len(raw) + shift) % 3 else 0)]
+            if len(inner) >= MIN_SECRET * 2:
+                forms.add(inner)
+        forms.add(encode(raw).decode())
+    if ":" in value:  # user:password, of which the second half alone is secret enough
+        forms |= encodings(value.split(":", 1)[1])
+    return {form for form in forms if len(form) >= MIN_SECRET}
+
+
+def _is_hex(form: str) -> bool:
+    return re.fullmatch(r"[0-9a-f]{8,}", form) is not None
+
+
+class Scrubber:
+    """The scrubber of a process: knows every secret that has been resolved in it, whoever asks."""
+
+    def __init__(self, live: Callable[[], Mapping[str, str]]) -> None:
+        """Ask ``live`` (``Secrets.live``) at each use, because secrets are resolved as they are needed."""
+        self._live = live
+
+    def text(self, text: str, *, limit: int = MAX_TEXT) -> str:
+        """``text`` scrubbed, cleaned, capped at ``limit`` characters."""
+        return scrub(text, secrets=self._live().values(), limit=limit)
+
+    def line(self, text: str, *, limit: int = MAX_DETAIL) -> str:
+        """``text`` scrubbed, on one line."""
+        return one_line(text, secrets=self._live().values(), limit=limit)
+
+    def value(self, value: Any, *, limit: int = MAX_TEXT) -> Any:
+        """Scrub all strings of a JSON value."""
+        return scrub_value(value, secrets=self._live().values(), limit=limit)
