@@ -18,7 +18,6 @@ MAX_DIGITS: Final = 17
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
-
 def _check(value: Any, depth: int) -> None:
     kind = type(value)
     if kind is str:
@@ -40,7 +39,9 @@ def _check(value: Any, depth: int) -> None:
         for item in value:
             _check(item, depth + 1)
     elif not (value is None or kind is bool):
-        raise CanonicalError(f"a body holds strings, integers, booleans, null, lists and objects only, not {kind.__name__}")
+        raise CanonicalError(
+            f"a body holds strings, integers, booleans, null, lists and objects only, not {kind.__name__}"
+        )
 
 
 def dumps(value: Any) -> str:

@@ -11,9 +11,13 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from state.entry import Head
-from state.outcome import DEFINITE_ABSENT, Known, Outcome
+from state.outcome import Known, Outcome
 
-EMPTY: Final[Mapping[str, Any]] = MappingProxyType({})
+EMPTY: Final[Mapping[Any, Any]] = MappingProxyType({})
+
+
+def _empty() -> Mapping[Any, Any]:
+    return EMPTY
 
 
 class Direction(StrEnum):
@@ -47,6 +51,8 @@ class Attempt:
     ``span_ms``: send window + longest request + read lag, what a quarantine of it lasts. ``returned``: the
     clock of the process that wrote the intent when the sending call came back. ``counts``: False for an
     attempt that draws on no budget (not sent because of the switch or a lost claim, or a desk fault).
+    ``granted``: a human's grant paid for it. ``grounded``: it was without a definite answer, and has been
+    shown to have landed or to be unable to land any more.
     """
 
     number: int
@@ -60,7 +66,7 @@ class Attempt:
     arguments: Mapping[str, Any]
     key: str
     digest: str
-    facts: Mapping[str, Any] = EMPTY
+    facts: Mapping[str, Any] = field(default_factory=_empty)
     outcome: Outcome | None = None
     outcome_seq: int | None = None
     code: str = ""
@@ -69,17 +75,14 @@ class Attempt:
     condition_failed: bool = False
     follows_unknown: bool = False
     counts: bool = True
+    granted: bool = False
     returned: Clock | None = None
+    grounded: bool = False
 
     @property
     def undecided(self) -> bool:
-        """No definite answer: open, or answered ``unknown``."""
-        return self.outcome in (None, Outcome.UNKNOWN)
-
-    @property
-    def met_condition(self) -> bool:
-        """The target said that the frozen condition has moved (412)."""
-        return self.condition_failed
+        """No definite answer, and nobody has shown since that it cannot land any more."""
+        return self.outcome in (None, Outcome.UNKNOWN) and not self.grounded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +147,7 @@ class Operation:
     @property
     def conflicted(self) -> bool:
         """An attempt of it met a 412."""
-        return any(a.met_condition for a in self.attempts)
+        return any(a.condition_failed for a in self.attempts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +162,8 @@ class Claim:
     pid_ns: str
     pid: int
     start_time: int
+    uid: int
+    lock_file: str
     clock: Clock
 
 
@@ -196,7 +201,7 @@ class Decision:
     at: str
     basis: str
     seq: int
-    words: Mapping[str, str] = EMPTY
+    words: Mapping[str, str] = field(default_factory=_empty)
     evidence: str | None = None
     reason: str = ""
     carried_out: bool = False
@@ -263,47 +268,60 @@ class Task:
 
     run: str
     head: Head = field(default_factory=Head)
+    unsound: str = ""  # why the fold gave up; nothing behind that entry was folded
+    created_at: str = ""
     last_at: str = ""
     # the request and what it was admitted as
-    request: Mapping[str, Any] = EMPTY
-    interpreted: Mapping[str, Any] = EMPTY
+    request: Mapping[str, Any] = field(default_factory=_empty)
+    interpreted: Mapping[str, Any] = field(default_factory=_empty)
     runbook: str = ""
     version: int = 0
-    inputs: Mapping[str, Any] = EMPTY
+    inputs: Mapping[str, Any] = field(default_factory=_empty)
     target: str = ""
     mode: str = "delegated"
     solo: bool = False
-    pins: Mapping[str, str] = EMPTY
+    pins: Mapping[str, str] = field(default_factory=_empty)
     once_key: str | None = None
     once_span_ms: int | None = None
     delivery: str | None = None
     deadline_ms: int = 0
+    terms: Mapping[str, Any] = field(default_factory=_empty)  # the whole body of ``admitted``
     # who holds it
     epoch: int = 0
     claims: tuple[Claim, ...] = ()
     idle_claims: int = 0  # claims in a row with nothing but hydration between them
     proven_dead: frozenset[int] = frozenset()
-    attested: Mapping[int, Clock] = EMPTY  # epoch -> when a human stated that its process is dead
-    attested_by: Mapping[int, str] = EMPTY
+    attested: Mapping[int, Clock] = field(
+        default_factory=_empty
+    )  # epoch -> when a human stated that its process is dead
+    attested_by: Mapping[int, str] = field(default_factory=_empty)
     # what it stands on
     bound: bool = False
-    bind_tries: int = 0
-    bind_problem: str = ""
-    bindings: Mapping[str, Any] = EMPTY
-    initial: Mapping[str, Any] = EMPTY
-    derived: Mapping[str, Any] = EMPTY
-    items: Mapping[str, tuple[Any, ...]] = EMPTY
+    surveyed: bool = False  # initial observations, derived values and items are there
+    read_tries: int = 0  # reads of bindings or of the survey that gave nothing
+    read_problem: str = ""
+    refusal: str = ""  # a binding says that the inputs stand for nothing, or for something else
+    bindings: Mapping[str, Any] = field(default_factory=_empty)
+    initial: Mapping[str, Any] = field(default_factory=_empty)
+    derived: Mapping[str, Any] = field(default_factory=_empty)
+    items: Mapping[str, tuple[Any, ...]] = field(default_factory=_empty)
     resources: tuple[str, ...] = ()
     holds: tuple[str, ...] = ()
-    facts: Mapping[str, Any] = EMPTY  # name -> {value, at, seq, source}
-    conditions: Mapping[str, Condition] = EMPTY
+    facts: Mapping[str, Any] = field(default_factory=_empty)  # name -> {value, at, seq, source}
+    conditions: Mapping[str, Condition] = field(default_factory=_empty)
+    read_since: int = 0  # what was read up to this seq is stale: something was claimed, sent or decided since
+    tries_since: int = 0  # tries of preconditions count from behind this seq
     conflicts: tuple[Conflict, ...] = ()
     # what it did
     direction: Direction = Direction.FORWARD
     turned_reason: str = ""
     operations: tuple[Operation, ...] = ()
-    left_slots: Mapping[tuple[str, int | None], str] = EMPTY  # slots given up before any send -> reason
-    checks: Mapping[str, Mapping[str, CheckState]] = EMPTY  # scope -> check id -> state
+    left_slots: Mapping[tuple[str, int | None], str] = field(
+        default_factory=_empty
+    )  # slots given up before any send -> reason
+    checks: Mapping[str, Mapping[str, CheckState]] = field(
+        default_factory=_empty
+    )  # scope -> check id -> state
     last_write_at: str | None = None
     denial: Denial | None = None
     denied_resends: int = 0
@@ -313,8 +331,9 @@ class Task:
     cancel: str | None = None
     cancel_by: str = ""
     paused: bool = False
+    signals: int = 0  # folded so far
     escalations: tuple[Escalation, ...] = ()
-    confirmations: Mapping[str, Confirmation] = EMPTY
+    confirmations: Mapping[str, Confirmation] = field(default_factory=_empty)
     granted: int = 0  # retry_once grants so far
     grant_open: bool = False  # a granted send has not been made yet
     # budgets
@@ -322,13 +341,15 @@ class Task:
     model_calls: int = 0
     model_tokens: int = 0
     rereads: int = 0
-    rejudged: Mapping[str, str] = EMPTY  # the substitution in force: {move, until, seq}
+    rejudged: Mapping[str, Any] = field(
+        default_factory=_empty
+    )  # the newest judgement: {fork, taken, until, seq, reason}
     # where it is
     waiting: Waiting | None = None
     connector_paused_until: str | None = None
     closed: str | None = None
     reason: str = ""
-    closed_body: Mapping[str, Any] = EMPTY
+    closed_body: Mapping[str, Any] = field(default_factory=_empty)
     ended_at: str | None = None
     attempts: tuple[tuple[str, str, int, str], ...] = ()  # (resource, op, attempt, at) of every intent
     outbox: tuple[Mapping[str, Any], ...] = ()
@@ -383,8 +404,3 @@ class Task:
     def writes_used(self) -> int:
         """Forward attempts that draw on ``limits.writes``."""
         return sum(a.counts for o in self.forward for a in o.attempts)
-
-
-def definite_absent(outcome: Outcome | None) -> bool:
-    """The operation was settled, and not applied."""
-    return outcome in DEFINITE_ABSENT

@@ -1,0 +1,9 @@
+"""The fold: what the entries of a run say, as one value. ``task = fold(entries)``; ``task' = apply(task, entry)``.
+
+``runs`` holds what concerns the run as a whole, ``operations`` what concerns its writes, ``humans`` what
+people said. Each is a table of one function an entry kind. Nothing here decides anything.
+"""
+
+from state.fold.reduce import apply, fold
+
+__all__ = ["apply", "fold"]

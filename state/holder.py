@@ -1,0 +1,67 @@
+"""Who holds a run: the one that may append to its chain, and the task as it stands behind the last append."""
+
+from collections.abc import Sequence
+
+from state.entry import Draft, Entry, seal
+from state.fold import apply
+from state.ledger.port import Append, Ledger, Payload
+from state.projection import row_of
+from state.task import Task
+
+
+class Holder:
+    """The holder of one run under one epoch.
+
+    Every ``append`` is durable when it returns. When one raises, nothing of it was stored as far as this
+    holder can know, and the holder is out: the run is hydrated again under a new claim.
+    """
+
+    def __init__(self, *, ledger: Ledger, task: Task, worker: str, code: str) -> None:
+        """``task``: the run folded up to the claim of this holder; ``code``: the version of the program."""
+        self._ledger, self._task, self._code = ledger, task, code
+        self.run, self.epoch, self.worker = task.run, task.epoch, worker
+
+    @property
+    def task(self) -> Task:
+        """The run as it is now."""
+        return self._task
+
+    def now(self) -> str:
+        """The database's clock."""
+        return self._ledger.now()
+
+    def append(
+        self,
+        *drafts: Draft,
+        payloads: Sequence[Payload] = (),
+        stop_scopes: Sequence[str] = (),
+        folds: Sequence[str] = (),
+    ) -> Task:
+        """Append ``drafts`` in one transaction; the leaves of LedgerError, and CanonicalError for a bad body."""
+        task, entries = extend(self._task, drafts, at=self.now(), epoch=self.epoch, code=self._code)
+        self._ledger.append(
+            Append(
+                run=self.run,
+                epoch=self.epoch,
+                head=self._task.head,
+                entries=entries,
+                row=row_of(task),
+                payloads=payloads,
+                stop_scopes=stop_scopes,
+                folds=folds,
+            )
+        )
+        self._task = task
+        return task
+
+
+def extend(
+    task: Task, drafts: Sequence[Draft], *, at: str, epoch: int, code: str
+) -> tuple[Task, tuple[Entry, ...]]:
+    """Seal ``drafts`` behind ``task`` and fold them: the task behind them, and the entries."""
+    entries: list[Entry] = []
+    for draft in drafts:
+        entry = seal(draft, run=task.run, head=task.head, at=at, epoch=epoch, code=code)
+        task = apply(task, entry)
+        entries.append(entry)
+    return task, tuple(entries)
