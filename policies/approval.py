@@ -1,0 +1,156 @@
+"""What an approval binds, and who may give one.
+
+It binds one digest over everything that gives a runbook its meaning (``PARTS``), and nothing else is in
+force. Principals and the approval rules are one more approved digest, of scope ``principals``.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from policies.delegation import Approval, Principal
+from state import canonical
+from state.entry import Draft, Kind, Role
+from state.task import EMPTY
+
+PRINCIPALS: Final = "principals"
+# The document behind each part is canonical JSON text; ``contracts`` and ``connectors`` name further digests.
+PARTS: Final = ("runbook", "contracts", "connectors", "catalog", "addresses", "delegation")
+PROPOSED: Final = "proposed"
+
+
+def document(value: Any) -> str:
+    """Text of a parsed file as it is digested and kept: sorted, compact JSON."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bundle:
+    """What one approval binds: a ``scope`` (``principals`` or ``id@version``) and digests of its parts."""
+
+    scope: str
+    parts: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """The one digest that is approved."""
+        return canonical.digest({"scope": self.scope, "parts": dict(self.parts)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved:
+    """An approval as it stands in chain ``desk``. ``solo``: its author gave it, on a desk with one person."""
+
+    bundle: Bundle
+    by: str
+    author: str
+    at: str
+    seq: int
+    solo: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Principals:
+    """Who there is, and who approves: the content of scope ``principals``."""
+
+    principals: Mapping[str, Principal]
+    approval: Approval
+
+    def roles(self, name: str) -> frozenset[str]:
+        """Roles of a principal; none for an unknown name."""
+        known = self.principals.get(name)
+        return frozenset(known.roles) if known else frozenset()
+
+    def approver(self, name: str) -> bool:
+        """Whether that principal approves changes: a human with an approver's role."""
+        known = self.principals.get(name)
+        return (
+            known is not None
+            and known.kind == "human"
+            and bool(self.roles(name) & {*self.approval.approvers})
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """Whether somebody may approve; a ``code`` says why not. ``solo``: allowed though their own change."""
+
+    code: str = ""
+    message: str = ""
+    solo: bool = False
+
+    @property
+    def allowed(self) -> bool:
+        """Nothing stands against it."""
+        return not self.code
+
+
+def read_principals(text: str) -> Principals:
+    """Read the content of scope ``principals``; pydantic's ValidationError for another."""
+    value = json.loads(text)
+    return Principals(
+        principals={n: Principal.model_validate_json(document(p)) for n, p in value["principals"].items()},
+        approval=Approval.model_validate_json(document(value.get("approval", {}))),
+    )
+
+
+def may_approve(
+    people: Principals | None, *, by: str, author: str | None, first: Principals | None = None
+) -> Verdict:
+    """Whether ``by`` may approve a change of ``author`` (None: unknown) under the rules in force.
+
+    Before any rule is in force only the first principals can be approved, by an approver that they name
+    (``first``).
+    """
+    rules = people or first
+    if rules is None:
+        return Verdict(code="no_principals", message="nobody is in force here who could approve")
+    if not rules.approver(by):
+        needed = " or ".join(rules.approval.approvers)
+        return Verdict(code="not_an_approver", message=f"{by} has no role that approves ({needed})")
+    if author not in (None, by) or (people is None and first is not None):
+        return Verdict(solo=rules.approval.solo and author == by)
+    if rules.approval.solo:
+        return Verdict(solo=True)
+    if rules.approval.not_author:
+        return Verdict(code="own_change", message=f"{by} proposed this change; somebody else must approve it")
+    return Verdict()
+
+
+def approval(
+    *, bundle: Bundle | None, scope: str, was: str | None, by: str, author: str, solo: bool,
+    contents: Mapping[str, str],
+    who: Mapping[str, str] = EMPTY,
+) -> Draft:  # fmt: skip
+    """Draft of an approval: ``scope`` goes from digest ``was`` to ``bundle`` (None: it is withdrawn).
+
+    ``contents``: documents by digest that the chain does not hold yet; ``who``: how ``by`` came to be known.
+    """
+    body = {
+        "scope": scope,
+        "from": was,
+        "to": bundle.digest if bundle else None,
+        "parts": dict(bundle.parts) if bundle else {},
+        "by": by,
+        "author": author,
+        "solo": solo,
+        "who": dict(who),
+        "contents": dict(contents),
+    }
+    return Draft(kind=Kind.APPROVED, role=Role.HUMAN, actor=by, body=body)
+
+
+def proposal(*, scope: str, to: str, by: str) -> Draft:
+    """Draft of a proposal: ``by`` is the author of the change of ``scope`` to digest ``to``."""
+    return Draft(
+        kind=Kind.LOADED,
+        role=Role.HUMAN,
+        actor=by,
+        body={"event": PROPOSED, "scope": scope, "to": to, "by": by},
+    )
+
+
+def target_of(scope: str, bundle: Bundle | None) -> str:
+    """Say what a proposal names: the digest of the bundle, or that the scope is withdrawn."""
+    return bundle.digest if bundle else f"withdraw:{scope}"
