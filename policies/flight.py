@@ -1,0 +1,135 @@
+"""What may still land, and what a look at the target is worth: flying, quarantine, licence, settling.
+
+An attempt without a definite answer *flies* until its quarantine is over and its sender can send nothing
+more, or until the target has absorbed it. A probe that says *absent* allows another send only under a
+*licence*: the process that wrote that very intent has returned from the call, or is proven dead.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from policies.contract import DedupeKind
+from policies.moment import Moment
+from policies.plan import ABSORBING, WritePlan
+from state.outcome import Outcome
+from state.task import Attempt, Clock, Operation, Task
+
+_FAR_MS: Final = 10**12
+
+
+class Licence(StrEnum):
+    """Why the sender of an attempt can send nothing more; UNPROVEN where it may."""
+
+    RETURNED = "returned"
+    PROVEN_DEAD = "proven_dead"
+    ATTESTED = "attested"
+    UNPROVEN = "unproven"
+
+
+def licence(task: Task, attempt: Attempt, moment: Moment) -> Licence:
+    """Whether the process that wrote the intent of ``attempt`` can still send it.
+
+    A human's statement that the process is dead counts one quarantine after it was taken.
+    """
+    if attempt.returned is not None:
+        return Licence.RETURNED
+    if attempt.epoch in task.proven_dead:
+        return Licence.PROVEN_DEAD
+    stated = task.attested.get(attempt.epoch)
+    if stated is not None and _left_ms(stated, attempt.span_ms, moment) == 0:
+        return Licence.ATTESTED
+    return Licence.UNPROVEN
+
+
+def _left_ms(start: Clock, span_ms: int, moment: Moment) -> int:
+    if start.boot_id != moment.clock.boot_id:
+        return span_ms
+    return max(0, start.ms + span_ms - moment.clock.ms)
+
+
+def quarantine_left_ms(task: Task, attempt: Attempt, moment: Moment) -> int:
+    """Milliseconds until what a probe shows counts for ``attempt``; 0 when it does.
+
+    The span is waited out on this host's monotonic clock, from the return of the sending call, else from the
+    first claim after it; clocks of other hosts are not used.
+    """
+    if attempt.returned is not None and attempt.returned.boot_id == moment.clock.boot_id:
+        return _left_ms(attempt.returned, attempt.span_ms, moment)
+    for claim in task.claims:
+        if claim.epoch > attempt.epoch and claim.clock.boot_id == moment.clock.boot_id:
+            return _left_ms(claim.clock, attempt.span_ms, moment)
+    return attempt.span_ms
+
+
+def flying(task: Task, operation: Operation, moment: Moment) -> tuple[Attempt, ...]:
+    """The attempts of ``operation`` that may still land."""
+    return tuple(
+        a
+        for a in operation.attempts
+        if a.undecided
+        and not (
+            licence(task, a, moment) is not Licence.UNPROVEN and quarantine_left_ms(task, a, moment) == 0
+        )
+    )
+
+
+def own_outcome_open(operation: Operation) -> bool:
+    """An intent is open or its outcome unknown, and nothing has settled the operation since."""
+    return bool(operation.attempts) and operation.settled is None
+
+
+def unresolved(task: Task, operation: Operation, moment: Moment) -> bool:
+    """The operation's own outcome is open, or an attempt of it flies."""
+    return own_outcome_open(operation) or bool(flying(task, operation, moment))
+
+
+def unproven(task: Task, operation: Operation, moment: Moment) -> tuple[Attempt, ...]:
+    """Attempts without a definite answer whose sender may still send."""
+    return tuple(
+        a for a in operation.attempts if a.undecided and licence(task, a, moment) is Licence.UNPROVEN
+    )
+
+
+def key_ms_left(operation: Operation, write: WritePlan, moment: Moment) -> int:
+    """Milliseconds for which the operation's key may still be sent; 0 when the window is (nearly) over."""
+    until = write.key_until_ms()
+    if until is None:
+        return _FAR_MS
+    return max(0, until - moment.ms_since(operation.attempts[0].at))
+
+
+def settles_doubles(operation: Operation, write: WritePlan, moment: Moment) -> bool:
+    """The target itself makes a second send of the same operation harmless, now."""
+    if write.kind is DedupeKind.NATIVE_KEY:
+        return key_ms_left(operation, write, moment) > 0
+    return write.kind in ABSORBING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What a probe's verdict settles: the operation's outcome (None: nothing), which attempts cannot land any
+    more, whether the target absorbs later copies, and under which licence."""  # noqa: D205, D209
+
+    settles: Outcome | None
+    grounded: tuple[int, ...]
+    absorbs: bool
+    licence: str
+
+
+def settle(task: Task, operation: Operation, write: WritePlan, verdict: str, moment: Moment) -> Settlement:
+    """What ``verdict`` (applied, absent, unknown), read after the quarantine of every attempt, settles.
+
+    *applied* settles the operation; which attempts it grounds depends on licence and absorption. *absent*
+    settles it only where no sender is unproven: an unproven one may be paused before its send for any time.
+    """
+    doubtful = [a for a in operation.attempts if a.undecided]
+    licences = {a.number: licence(task, a, moment) for a in doubtful}
+    proven = tuple(n for n, why in licences.items() if why is not Licence.UNPROVEN)
+    words = ",".join(sorted({why.value for why in licences.values()})) or "none_needed"
+    if verdict == "applied":
+        absorbs = write.absorbs and settles_doubles(operation, write, moment)
+        return Settlement(settles=Outcome.SUCCEEDED, grounded=proven, absorbs=absorbs, licence=words)
+    if verdict == "absent" and len(proven) == len(doubtful):
+        return Settlement(settles=Outcome.NOT_APPLIED, grounded=proven, absorbs=False, licence=words)
+    return Settlement(settles=None, grounded=(), absorbs=False, licence=words)
