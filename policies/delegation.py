@@ -16,11 +16,11 @@ DAY_MINUTES: Final = 24 * 60
 WEEK_MINUTES: Final = 7 * DAY_MINUTES
 _SEARCH_STEPS: Final = 3
 
-PrincipalName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,62}\z")]
-Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}\z")]
-RunbookRef = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}@[1-9][0-9]{0,6}\z")]
+PrincipalName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,62}$")]
+Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+RunbookRef = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}@[1-9][0-9]{0,6}$")]
 # Segments between slashes; a star stands for any text inside its segment and never crosses a slash.
-Pattern = Annotated[str, Field(pattern=r"^[^/\s]+(/[^/\s]+)*\z", max_length=200)]
+Pattern = Annotated[str, Field(pattern=r"^[^/\s]+(/[^/\s]+)*$", max_length=200)]
 
 
 def matches(pattern: str, text: str) -> bool:
@@ -108,7 +108,7 @@ class Window(Frozen):
         return start <= minute < end if start < end else minute >= start or minute < end
 
     def opens_at(self, moment: datetime) -> datetime:
-        """The first moment from ``moment`` on that the span does not cover."""
+        """Find the first moment from ``moment`` on that the span does not cover."""
         at = moment
         for _ in range(_SEARCH_STEPS):  # a change of the clock inside the span can move the end once
             if not self.closed_at(at):
@@ -178,5 +178,5 @@ class Delegation(Frozen):
     approval: Approval = Approval()
 
     def entry(self, runbook: str) -> Entry | None:
-        """The entry for ``id@version``, None where nothing is delegated."""
+        """Find the entry for ``id@version``; None where nothing is delegated."""
         return next((e for e in self.delegate if e.runbook == runbook), None)

@@ -1,4 +1,4 @@
-"""How a span of time is written (``500ms``, ``30s``, ``5m``, ``1h``, ``7d``) and held: integer milliseconds."""
+"""How a span of time is written (``500ms``, ``30s``, ``5m``, ``1h``, ``7d``) and held: whole milliseconds."""
 
 import re
 from typing import Annotated, Any, Final
@@ -24,7 +24,7 @@ def parse(text: str) -> int:
 
 
 def text(ms: int) -> str:
-    """The shortest way to write ``ms`` milliseconds; ValueError where it is negative."""
+    """Write ``ms`` milliseconds the shortest way; ValueError where it is negative."""
     if ms < 0:
         raise ValueError("a duration is not negative")
     if ms == 0:
@@ -34,7 +34,7 @@ def text(ms: int) -> str:
 
 
 def _read(value: Any, info: ValidationInfo) -> Any:
-    # Files are validated as JSON and write durations as text; a bare number there would leave the unit open.
+    # Files are validated as JSON and write durations as text; a bare number there leaves the unit open.
     if isinstance(value, str):
         try:
             return parse(value)

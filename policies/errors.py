@@ -50,3 +50,8 @@ class ExpressionError(PolicyError):
 
 class TemplateError(PolicyError):
     """A template does not parse or names what does not exist."""
+
+    def __init__(self, message: str, column: int = 1) -> None:
+        """``column`` counts from 1 inside the template."""
+        super().__init__(message)
+        self.column = column

@@ -139,8 +139,8 @@ class AlertTrigger(Frozen):
     """An alert of this name asks for it; ``map``: input -> ``labels.NAME`` or ``annotations.NAME``."""
 
     name: str = Field(min_length=1, max_length=80)
-    map: dict[Name, Annotated[str, Field(pattern=r"^(labels|annotations)\.[A-Za-z_][A-Za-z0-9_]*\z")]] = (
-        Field(default_factory=dict)
+    map: dict[Name, Annotated[str, Field(pattern=r"^(labels|annotations)\.[A-Za-z_][A-Za-z0-9_]*$")]] = Field(
+        default_factory=dict
     )
 
 
@@ -228,7 +228,7 @@ class SeverityBy(Frozen):
     model_config: ClassVar[ConfigDict] = ConfigDict(frozen=True, extra="allow", strict=True)
     __pydantic_extra__: dict[str, Severity]
 
-    by: str = Field(pattern=r"^inputs\.[a-z][a-z0-9_]{0,39}\z")
+    by: str = Field(pattern=r"^inputs\.[a-z][a-z0-9_]{0,39}$")
 
 
 def _severity_kind(value: Any) -> str:
@@ -260,7 +260,7 @@ class Escalation(Frozen):
     questions: Annotated[tuple[Prose, ...], Field(max_length=10)] = ()
 
     def severity_for(self, inputs: dict[str, Any]) -> str:
-        """The severity for these inputs; ``high`` for a value that the runbook does not name."""
+        """Choose the severity for these inputs; ``high`` for a value that the runbook does not name."""
         if isinstance(self.severity, SeverityBy):
             value = inputs.get(self.severity.by.removeprefix("inputs."))
             named = "true" if value is True else "false" if value is False else str(value)
@@ -308,7 +308,7 @@ class Runbook(Frozen):
     id: Id
     version: int = Field(ge=1, le=1_000_000)
     title: Prose
-    owner: Annotated[str, Field(pattern=r"^(role|principal):[a-z][a-z0-9_.-]{0,62}\z")]
+    owner: Annotated[str, Field(pattern=r"^(role|principal):[a-z][a-z0-9_.-]{0,62}$")]
     summary: Annotated[str, Field(max_length=2000)] = ""
     triggers: Triggers
     inputs: Annotated[dict[Name, ValueSpec], Field(max_length=40)]
@@ -335,7 +335,7 @@ class Runbook(Frozen):
         return f"{self.id}@{self.version}"
 
     def step(self, step: str) -> Step:
-        """The step of that id; KeyError."""
+        """Find the step of that id; KeyError."""
         for candidate in self.steps:
             if candidate.id == step:
                 return candidate

@@ -7,17 +7,17 @@ from pydantic import Discriminator, Field, Tag
 from policies.contract import Frozen
 from policies.durations import Duration, Span
 
-NAME: Final = r"^[a-z][a-z0-9_]{0,39}\z"
-ID: Final = r"^[a-z][a-z0-9-]{0,62}\z"
-TOOL: Final = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+\z"
+NAME: Final = r"^[a-z][a-z0-9_]{0,39}$"
+ID: Final = r"^[a-z][a-z0-9-]{0,62}$"
+TOOL: Final = r"^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_]*)+$"
 
 Name = Annotated[str, Field(pattern=NAME)]  # stands in expressions
 Id = Annotated[str, Field(pattern=ID)]
 ToolName = Annotated[str, Field(pattern=TOOL, max_length=80)]
 Expression = Annotated[str, Field(min_length=1, max_length=2000)]
 Prose = Annotated[str, Field(min_length=1, max_length=600)]
-Reason = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}\z")]
-Whom = Annotated[str, Field(pattern=r"^((role|principal):[a-z][a-z0-9_.-]{0,62}|system_owner)\z")]
+Reason = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
+Whom = Annotated[str, Field(pattern=r"^((role|principal):[a-z][a-z0-9_.-]{0,62}|system_owner)$")]
 Literals = str | int | bool
 Arguments = Annotated[dict[Name, Literals], Field(max_length=40)]
 
@@ -68,7 +68,7 @@ Verify = Annotated[
 
 
 class Probe(Frozen):
-    """How to tell after a quarantine whether a write was applied: two expressions over a fresh ``observe``."""
+    """How to tell after a quarantine whether a write was applied, by a fresh read of ``observe``."""
 
     observe: Name
     applied_when: Expression
@@ -85,7 +85,7 @@ class Backoff(Frozen):
     jitter: Literal["full", "none"] = "full"
 
     def ceiling_ms(self, resend: int) -> int:
-        """The longest wait before resend number ``resend`` (1 is the first), in milliseconds."""
+        """Give the longest wait before resend number ``resend`` (1 is the first), in milliseconds."""
         wait = self.initial_ms
         for _ in range(resend - 1):
             if wait >= self.max_ms:
