@@ -79,16 +79,27 @@ def require() -> Callable[[str, object], None]:
     return requires
 
 
+_left_running: list[str] = []
+
+
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Fail a run that left a process behind, children of children and their own groups included."""
-    if getattr(session.config.option, "numprocesses", None) and not hasattr(session.config, "workerinput"):
-        return  # under xdist each worker answers for what it started
-    until = time.monotonic() + 3  # what was told to end may still be at it
-    while (left := list(_processes_of_this_session())) and time.monotonic() < until:
-        time.sleep(0.1)
-    if left:
-        print("\nleft running by the tests:", *left, sep="\n  ", file=sys.stderr)
+    if not getattr(session.config.option, "numprocesses", None):  # else each worker answers for its own
+        until = time.monotonic() + 3  # what was told to end may still be at it
+        while (left := list(_processes_of_this_session())) and time.monotonic() < until:
+            time.sleep(0.1)
+        _left_running.extend(left)
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_running"] = _left_running
+    elif _left_running:
+        print("\nleft running by the tests:", *_left_running, sep="\n  ", file=sys.stderr)
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: object, error: object) -> None:
+    """Take over what a worker of xdist found at its end."""
+    _left_running.extend(getattr(node, "workeroutput", {}).get("left_running", ()))
 
 
 def _processes_of_this_session() -> Iterator[str]:
