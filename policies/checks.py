@@ -38,7 +38,6 @@ def view(check: CheckPlan, state: CheckState | None, moment: Moment, *, newer_th
     rounds_ms = round(1000 * seconds_between(state.since, state.last_at))
     current = state.seq > newer_than
     if state.verdict == "pass":
-
         held_ms = round(1000 * seconds_between(state.passing_since, state.last_at))
         if held_ms >= check.hold_ms and current:
             return CheckView(standing=Standing.PASS)
@@ -46,7 +45,9 @@ def view(check: CheckPlan, state: CheckState | None, moment: Moment, *, newer_th
         return CheckView(standing=Standing.FAIL if state.verdict == "fail" else Standing.UNKNOWN)
     if not current:
         return CheckView(standing=Standing.PENDING)
-    return CheckView(standing=Standing.PENDING, wait_ms=max(0, check.every_ms - moment.ms_since(state.last_at)))
+    return CheckView(
+        standing=Standing.PENDING, wait_ms=max(0, check.every_ms - moment.ms_since(state.last_at))
+    )
 
 
 def view_all(

@@ -108,8 +108,11 @@ def settles_doubles(operation: Operation, write: WritePlan, moment: Moment) -> b
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """What a probe's verdict settles: the operation's outcome (None: nothing), which attempts cannot land any
-    more, whether the target absorbs later copies, and under which licence."""  # noqa: D205, D209
+    """What a probe's verdict settles.
+
+    ``settles``: the operation's outcome (None: nothing); ``grounded``: attempts that cannot land any more;
+    ``absorbs``: the target makes nothing of later copies; ``licence``: why the senders are done.
+    """
 
     settles: Outcome | None
     grounded: tuple[int, ...]
@@ -125,7 +128,10 @@ def settle(task: Task, operation: Operation, write: WritePlan, verdict: str, mom
     """
     doubtful = [a for a in operation.attempts if a.undecided]
     licences = {a.number: licence(task, a, moment) for a in doubtful}
-    proven = tuple(n for n, why in licences.items() if why is not Licence.UNPROVEN)
+    used_up = (
+        write.kind is DedupeKind.CONDITIONAL_WRITE and operation.conflicted
+    )  # no copy can apply any more
+    proven = tuple(n for n, why in licences.items() if used_up or why is not Licence.UNPROVEN)
     words = ",".join(sorted({why.value for why in licences.values()})) or "none_needed"
     if verdict == "applied":
         absorbs = write.absorbs and settles_doubles(operation, write, moment)

@@ -207,7 +207,11 @@ def _write(contract: ToolContract, source: Step | Rollback, *, undoable: bool) -
 
 def _check(check: Check) -> CheckPlan:
     return CheckPlan(
-        id=check.id, within_ms=check.within_ms, every_ms=check.every_ms, hold_ms=check.hold_ms, of_step=check.of_step
+        id=check.id,
+        within_ms=check.within_ms,
+        every_ms=check.every_ms,
+        hold_ms=check.hold_ms,
+        of_step=check.of_step,
     )
 
 

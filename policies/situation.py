@@ -1,0 +1,205 @@
+"""The words of the decision table, each a question about one task at one moment."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from policies import flight
+from policies.checks import CheckView, view_all
+from policies.moment import Moment
+from policies.plan import CheckPlan, Plan, StepPlan, WritePlan
+from state.instants import parse, seconds_between
+from state.outcome import Known, Outcome
+from state.task import Direction, Operation, Status, Task
+
+DEFINITE = (Outcome.NOT_APPLIED, Outcome.NOT_SENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slot:
+    """A place for operations: a step, one item of it, and the operation that is undone there (None: forward)."""
+
+    step: StepPlan
+    item: int | None
+    undoes: str | None
+
+    @property
+    def write(self) -> WritePlan:
+        """The write of this slot."""
+        if self.undoes is None:
+            return self.step.write
+        assert self.step.undo is not None  # noqa: S101 only what can be undone is given such a slot
+        return self.step.undo
+
+    def op_id(self, ordinal: int) -> str:
+        """The id of an operation in this slot."""
+        if self.undoes is not None:
+            return f"undo:{self.undoes}/{ordinal}"
+        item = "" if self.item is None else f"[{self.item}]"
+        return f"{self.step.id}{item}/{ordinal}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """A task under its plan, at a moment."""
+
+    task: Task
+    plan: Plan
+    moment: Moment
+
+    @property
+    def rolling_back(self) -> bool:
+        """The run undoes what it did."""
+        return self.task.direction is Direction.ROLLING_BACK
+
+    @property
+    def newest_claim(self) -> int:
+        """The seq of the newest claim: what was read before it, a former holder read."""
+        return self.task.claims[-1].seq if self.task.claims else 0
+
+    # slots and operations
+    def forward_slots(self) -> Iterator[Slot]:
+        """Every step and item, in order; none of a step whose items are not known yet."""
+        for step in self.plan.steps:
+            items: range | tuple[None] = (
+                range(len(self.task.items.get(step.id, ()))) if step.each else (None,)
+            )
+            for item in items:
+                yield Slot(step=step, item=item, undoes=None)
+
+    def undo_slots(self) -> Iterator[Slot]:
+        """What can be compensated, the newest effect first."""
+        for operation in reversed(self.task.effects):
+            if self.can_be_undone(operation):
+                yield Slot(
+                    step=self.plan.steps_by_id[operation.step], item=operation.item, undoes=operation.id
+                )
+
+    def operations(self, slot: Slot) -> tuple[Operation, ...]:
+        """The operations in a slot, in order."""
+        if slot.undoes is not None:
+            return tuple(o for o in self.task.operations if o.undoes == slot.undoes)
+        return self.task.of_slot(slot.step.id, slot.item)
+
+    def slot_of(self, operation: Operation) -> Slot:
+        """The slot that an operation stands in."""
+        step = self.plan.steps_by_id[operation.step]
+        return Slot(step=step, item=operation.item, undoes=operation.undoes)
+
+    def write_of(self, operation: Operation) -> WritePlan:
+        """The write that an operation makes."""
+        return self.plan.write_of(operation.step, operation.undoes)
+
+    def open_slot(self) -> Slot | None:
+        """The first slot of the present direction that is not finished."""
+        if self.task.direction is Direction.COMPLETING:
+            return None
+        slots = self.undo_slots() if self.rolling_back else self.forward_slots()
+        for slot in slots:
+            if slot.undoes is None and (slot.step.id, slot.item) in self.task.left_slots:
+                continue
+            operations = self.operations(slot)
+            if not operations or operations[-1].status is Status.OPEN:
+                return slot
+        return None
+
+    def open_operation(self) -> Operation | None:
+        """The last operation of the present direction, unless it is finished."""
+        slot = self.open_slot()
+        operations = self.operations(slot) if slot is not None else ()
+        return operations[-1] if operations else None
+
+    def unresolved(self) -> Operation | None:
+        """The first operation, of either direction, of which something may still land or be found out."""
+        for operation in self.task.operations:
+            if flight.unresolved(self.task, operation, self.moment):
+                return operation
+        return None
+
+    # effects
+    def can_be_undone(self, operation: Operation) -> bool:
+        """The step has an undo, and the effect is known, or undoing nothing does no harm."""
+        undo = self.plan.steps_by_id[operation.step].undo
+        return undo is not None and (operation.known is Known.CONFIRMED or undo.sets_state)
+
+    def all_undoable(self) -> bool:
+        """Every effect there is (or may be) can be undone."""
+        return all(self.can_be_undone(o) for o in self.task.effects)
+
+    # budgets
+    def step_used(self, slot: Slot) -> int:
+        """Sends of the slot after the first, of all its operations; granted ones and uncounted ones not."""
+        sends = sum(a.counts and not a.granted for o in self.operations(slot) for a in o.attempts)
+        return max(0, sends - 1)
+
+    def step_left(self, slot: Slot) -> bool:
+        """The slot's own budget has a send left."""
+        return self.step_used(slot) < slot.write.budget
+
+    def writes_left(self) -> bool:
+        """``limits.writes`` (and what humans granted) has a forward write left."""
+        return self.task.writes_used() + 1 <= self.plan.writes + self.task.granted
+
+    def resource_spent(self) -> str | None:
+        """A resource of the run on which the sends of all runs are used up."""
+        if self.plan.attempts_max is None:
+            return None
+        ceiling = self.plan.attempts_max + self.task.granted
+        return next((r for r in self.task.resources if self.moment.attempts_on.get(r, 0) >= ceiling), None)
+
+    def deadline_passed(self) -> bool:
+        """The time for forward work is over."""
+        return self.moment.spent_ms(self.task) > self.task.deadline_ms
+
+    # time
+    def lag_left_ms(self, since: str | None, write: WritePlan) -> int:
+        """Milliseconds until a read may be trusted to show a write accepted at ``since``."""
+        return max(0, write.read_lag_ms - self.moment.ms_since(since)) if since else 0
+
+    def longest_lag_left_ms(self) -> int:
+        """Milliseconds until every write of the run may be trusted to show."""
+        return max(
+            (self.lag_left_ms(o.accepted_at or o.last.at, self.write_of(o)) for o in self.task.operations),
+            default=0,
+        )
+
+    def backoff_left_ms(self, operation: Operation, slot: Slot) -> int:
+        """Milliseconds of the backoff before the next send in this slot."""
+        wait = slot.write.backoff_ms(f"{self.task.run}/{operation.id}", max(1, self.step_used(slot) + 1))
+        return max(0, wait - self.moment.ms_since(operation.last.at))
+
+    def connector_left_ms(self) -> int:
+        """Milliseconds for which the connector stays paused after a 401 or 403."""
+        until = self.task.connector_paused_until
+        return max(0, round(1000 * seconds_between(self.moment.at, until))) if until else 0
+
+    def ms_until(self, at: str) -> int:
+        """Milliseconds from now to ``at``; 0 when it has passed."""
+        return max(0, round(1000 * (parse(at) - parse(self.moment.at)).total_seconds()))
+
+    # checks
+    def standing(self, scope: str, checks: tuple[CheckPlan, ...]) -> CheckView:
+        """Where the checks of a scope stand, by rounds of the present holder."""
+        return view_all(checks, self.task.checks.get(scope, {}), self.moment, newer_than=self.newest_claim)
+
+    def completion_checks(self) -> tuple[CheckPlan, ...]:
+        """The completion's checks, without those of an optional step that was left."""
+        left = {step for step, _ in self.task.left_slots} | {
+            o.step for o in self.task.forward if o.status is Status.LEFT
+        }
+        return tuple(c for c in self.plan.completion if c.of_step not in left)
+
+    def rollback_checks(self) -> tuple[CheckPlan, ...]:
+        """Every compensation's checks, under names that tell them apart."""
+        return tuple(
+            replace_id(c, f"{o.id}:{c.id}") for o in self.task.compensations for c in self.write_of(o).checks
+        )
+
+    @property
+    def something_left(self) -> bool:
+        """An optional step was given up."""
+        return bool(self.task.left_slots) or any(o.status is Status.LEFT for o in self.task.operations)
+
+
+def replace_id(check: CheckPlan, name: str) -> CheckPlan:
+    """The same check under another name."""
+    return CheckPlan(id=name, within_ms=check.within_ms, every_ms=check.every_ms, hold_ms=check.hold_ms)
