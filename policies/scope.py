@@ -50,7 +50,13 @@ class Scope:
 
     @classmethod
     def due(
-        cls, task: Task, step: str, item: int | None, *, undoes: str | None = None, history: Mapping[str, Any] = EMPTY
+        cls,
+        task: Task,
+        step: str,
+        item: int | None,
+        *,
+        undoes: str | None = None,
+        history: Mapping[str, Any] = EMPTY,
     ) -> Self:
         """What an operation of ``step`` sees before its first send; KeyError for an item that was never listed.
 
