@@ -62,6 +62,12 @@ def quarantine_left_ms(task: Task, attempt: Attempt, moment: Moment) -> int:
     return attempt.span_ms
 
 
+def attest_left_ms(task: Task, attempt: Attempt, moment: Moment) -> int:
+    """Milliseconds until a statement that the sender of ``attempt`` is dead licenses it; its whole span without one."""
+    stated = task.attested.get(attempt.epoch)
+    return attempt.span_ms if stated is None else _left_ms(stated, attempt.span_ms, moment)
+
+
 def flying(task: Task, operation: Operation, moment: Moment) -> tuple[Attempt, ...]:
     """The attempts of ``operation`` that may still land."""
     return tuple(
