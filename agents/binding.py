@@ -1,4 +1,4 @@
-"""What do the inputs stand for? Bindings are read, their identity is checked, and pinned fields are compared."""
+"""What do the inputs stand for? Bindings are read, their identity checked, their pinned fields compared."""
 
 from dataclasses import replace
 from typing import Any

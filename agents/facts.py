@@ -1,4 +1,4 @@
-"""How what was read becomes what is recorded: facts small enough for an entry, and one line a human can read."""
+"""How what was read becomes what is recorded: facts small enough for an entry, and one line to read."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
@@ -32,7 +32,7 @@ def shown(value: Any, limit: int = MAX_VALUE_TEXT) -> str:
 
 
 def fact(value: Any, source: str) -> dict[str, Any]:
-    """``{value, source}``, or ``{excerpt, sha256, source}`` where the value is longer than MAX_TEXT characters."""
+    """``{value, source}``, or ``{excerpt, sha256, source}`` for a value of more than MAX_TEXT characters."""
     try:
         text = canonical.dumps(plain(value))
     except CanonicalError:
@@ -43,7 +43,7 @@ def fact(value: Any, source: str) -> dict[str, Any]:
 
 
 def picked(value: Any, paths: Iterable[Path]) -> Any:
-    """The parts of ``value`` that ``paths`` lead to; all of it where one path is empty or passes through a list."""
+    """The parts of ``value`` that ``paths`` lead to; all of it where a path is empty or enters a list."""
     kept: dict[str, list[Path]] = {}
     for path in paths:
         if not path or path[0] == "[]" or not isinstance(value, Mapping):
@@ -53,7 +53,7 @@ def picked(value: Any, paths: Iterable[Path]) -> Any:
 
 
 def observed_line(values: Mapping[str, Any], paths: Iterable[Path]) -> str:
-    """What each of ``paths`` held, in order, as one capped line: ``health.answered true; health.status 503``."""
+    """What each of ``paths`` held, as one capped line: ``health.answered true; health.status 503``."""
     said: dict[str, str] = {}
     for path in paths:
         if path[0] in _HIDDEN:

@@ -1,6 +1,5 @@
-"""What do ``initial``, ``derive`` and ``for_each`` mean for this run? Looked up once, before the first write."""
+"""What do ``initial``, ``derive`` and ``for_each`` mean for this run? Looked up once, before any write."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -11,10 +10,11 @@ from agents.verdicts import Survey
 from agents.wanted import initial_names
 from policies.runbook import Bound, Runbook
 from policies.scope import Scope
+from policies.value_spec import bound_fault
 
 
 def survey(runbook: Runbook, reads: Reads, scope: Scope) -> Survey:
-    """Read what ``initial`` names, compute what is derived, and list the items of every step that has them."""
+    """Read what ``initial`` names, compute what is derived, and list the items of the steps."""
     initial: dict[str, Any] = {}
     facts: dict[str, Any] = {}
     for name in initial_names(runbook):
@@ -57,35 +57,9 @@ def _with_items(runbook: Runbook, reads: Reads, scope: Scope, facts: Mapping[str
 
 
 def _outside(value: Any, bound: Bound) -> str | None:
-    """The first value that lies outside ``bound``, as text; None where all lie inside."""
+    """Why the first value that lies outside ``bound`` does, None where all lie inside."""
     for one in value if isinstance(value, list) else [value]:
-        if not _inside(one, bound):
-            return shown(one, 80)
+        fault = bound_fault(bound, one)
+        if fault is not None:
+            return f"{shown(one, 80)} {fault.message}"
     return None
-
-
-def _inside(value: Any, bound: Bound) -> bool:
-    text = bound.pattern is not None or bound.enum is not None
-    number = bound.minimum is not None or bound.maximum is not None
-    if text and not (isinstance(value, str) and _text_inside(value, bound)):
-        return False
-    if number and not (type(value) is int and _number_inside(value, bound)):
-        return False
-    return text or number or isinstance(value, str | int)
-
-
-def _text_inside(value: str, bound: Bound) -> bool:
-    if bound.pattern is not None and re.fullmatch(_unanchored(bound.pattern), value, re.ASCII) is None:
-        return False
-    return bound.enum is None or value in bound.enum
-
-
-def _unanchored(pattern: str) -> str:
-    """``$`` would match before a newline at the end; the whole text is matched anyway."""
-    return pattern.removesuffix("$") if not pattern.endswith("\\$") else pattern
-
-
-def _number_inside(value: int, bound: Bound) -> bool:
-    return (bound.minimum is None or value >= bound.minimum) and (
-        bound.maximum is None or value <= bound.maximum
-    )

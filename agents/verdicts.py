@@ -61,10 +61,10 @@ class Drift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BindResult:
-    """What the inputs stand for. At most one of ``refusal`` and ``problem`` is set, and then nothing is bound.
+    """What the inputs stand for. Where ``refusal`` or ``problem`` is set, nothing is bound.
 
     ``refusal``: they stand for nothing, or for something else. ``problem``: not readable now.
-    ``conflicts``: a pinned field differs from the one that the run was bound to; ``bindings`` has the new values.
+    ``conflicts``: pinned fields that differ from those the run was bound to; ``bindings`` has the new values.
     """
 
     bindings: Mapping[str, Any] = field(default_factory=dict)

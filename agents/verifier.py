@@ -57,7 +57,7 @@ class Verifier:
         )
 
     def bind(self, scope: Scope) -> BindResult:
-        """Read every binding, check its identity, and compare pinned fields with ``scope.bindings`` if there are any."""
+        """Read every binding, check its identity, and compare what is pinned where ``scope`` is bound."""
         return self.round().bind(scope)
 
     def survey(self, scope: Scope) -> Survey:

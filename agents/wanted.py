@@ -53,12 +53,12 @@ def initial_names(runbook: Runbook) -> tuple[str, ...]:
 
 
 def pinned_fields(runbook: Runbook) -> dict[str, tuple[Path, ...]]:
-    """The fields of each binding that identities and arguments use: a run rests on them, so a change is a conflict."""
+    """The fields of each binding that identities and arguments use: the run rests on them."""
     used: dict[str, dict[Path, None]] = {name: {} for name in runbook.bindings}
     arguments: list[Arguments] = [w.arguments for w in _writes(runbook)]
-    arguments += [
-        o.arguments for o in (*runbook.observe.values(), *runbook.bindings.values(), *runbook.diagnose)
-    ]
+    arguments += [o.arguments for o in runbook.observe.values()]
+    arguments += [b.arguments for b in runbook.bindings.values()]
+    arguments += [d.arguments for d in runbook.diagnose]
     arguments += [p.arguments for p in runbook.preconditions]
     paths = [path for given in arguments for path in _argument_paths(given)]
     paths += _expression_paths(binding.identity for binding in runbook.bindings.values())
@@ -74,8 +74,8 @@ def _all_paths(runbook: Runbook) -> Iterator[Path]:
     yield from _expression_paths(p.expect for p in runbook.preconditions)
     yield from _expression_paths(c.expect for c in runbook.completion)
     yield from _expression_paths(d.expr for d in runbook.derive.values())
-    eachs = (owner.for_each for owner in (*runbook.steps, *runbook.preconditions))
-    yield from _expression_paths(each.of for each in eachs if each is not None)
+    yield from _expression_paths(s.for_each.of for s in runbook.steps if s.for_each)
+    yield from _expression_paths(p.for_each.of for p in runbook.preconditions if p.for_each)
     yield from (path for p in runbook.preconditions for path in _argument_paths(p.arguments))
     yield from (path for d in runbook.diagnose for path in _argument_paths(d.arguments))
 

@@ -2,7 +2,7 @@
 
 Rules every model keeps, held by ``tests/unit/agents/test_models.py``:
 
-1. ``answer`` never raises and never takes longer than ``timeout_s``; what went wrong is the answer's ``problem``.
+1. ``answer`` never raises and never takes longer than ``timeout_s``; ``problem`` says what went wrong.
 2. ``value`` is an instance of the schema that was asked for, or None.
 3. A model sees what stands in the prompt and nothing else, and it can cause nothing.
 """
