@@ -360,14 +360,17 @@ def row_17b_prepare(s: Situation) -> Move | None:
     task = s.task
     if task.refusal:
         return Close(row=17, state="rejected", reason="binding_refused")
-    if _ready(s):
+    ready = _ready(s)
+    if ready and not (task.read_tries and due(s) is not None):
         return None
     if task.read_tries >= MAX_READ_TRIES:
         return Escalate(row=17, reason="unreadable", detail=task.read_problem)
-    if task.read_tries and (left := READ_AGAIN_MS - s.moment.ms_since(task.last_at)) > 0:
+    if task.read_tries and (left := READ_AGAIN_MS - s.moment.ms_since(task.read_problem_at)) > 0:
         return Wait(row=17, reason="check", ms=left)
     if not task.bound:
         return Bind(row=17)
+    if ready:
+        return None
     if not set(task.resources) <= set(task.holds):
         return _wait_in_line(s) if s.moment.held_by is not None else Hold(row=17)
     return Survey(row=17)

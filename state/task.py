@@ -300,6 +300,7 @@ class Task:
     surveyed: bool = False  # initial observations, derived values and items are there
     read_tries: int = 0  # reads of bindings or of the survey that gave nothing
     read_problem: str = ""
+    read_problem_at: str = ""
     refusal: str = ""  # a binding says that the inputs stand for nothing, or for something else
     bindings: Mapping[str, Any] = field(default_factory=_empty)
     initial: Mapping[str, Any] = field(default_factory=_empty)

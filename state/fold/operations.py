@@ -51,6 +51,7 @@ def _intent(task: Task, entry: Entry) -> Task:
         attempts=(*task.attempts, (b["resource"], operation.id, attempt.number, entry.at)),
         last_write_at=entry.at,
         denial=None,
+        read_tries=0,
         grant_open=task.grant_open and not b["granted"],
     )
 

@@ -83,14 +83,16 @@ def _claimed(task: Task, entry: Entry) -> Task:
 def _hydrated(task: Task, entry: Entry) -> Task:
     b = entry.body
     if "problem" in b:
-        return replace(task, read_tries=task.read_tries + 1, read_problem=b["problem"])
+        tries = task.read_tries + 1
+        return replace(task, read_tries=tries, read_problem=b["problem"], read_problem_at=entry.at)
     if "refusal" in b:
         return replace(task, refusal=b["refusal"])
     facts = {n: {**f, "at": entry.at, "seq": entry.seq} for n, f in b.get("facts", {}).items()}
+    first = ("bindings" in b and not task.bound) or "initial" in b
     return replace(
         task,
-        read_tries=0,
-        read_problem="",
+        read_tries=0 if first else task.read_tries,  # else only a send or a decision begins afresh
+        read_problem="" if first else task.read_problem,
         bound=task.bound or "bindings" in b,
         surveyed=task.surveyed or "initial" in b,
         bindings=MappingProxyType(b["bindings"]) if "bindings" in b else task.bindings,
