@@ -9,7 +9,6 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import quote
 
 from tools.errors import AddressError
 
@@ -81,13 +80,6 @@ def require_listed(address: Address, hosts: Collection[str]) -> None:
     """AddressError unless exactly ``host:port`` is in ``hosts``."""
     if address.listed not in hosts:
         raise AddressError(f"{address.listed} is not a listed host")
-
-
-def encode_segment(value: str) -> str:
-    """``value`` as one path segment; AddressError for an empty one and for ``.`` and ``..``."""
-    if value in ("", ".", ".."):
-        raise AddressError("a path segment is empty or made of dots")
-    return quote(value, safe="")
 
 
 def is_literal(host: str) -> bool:

@@ -90,7 +90,7 @@ def exchange(
         head = connection.send(_head(request))
         payload = head + (connection.send(h11.Data(data=request.body)) if request.body else b"")
         payload += connection.send(h11.EndOfMessage())
-    except h11.LocalProtocolError as error:
+    except (h11.LocalProtocolError, UnicodeError) as error:
         return HttpFailure(bytes_left=False, code="malformed", detail=f"not a request: {error}")
     try:
         sock = _connect(request.address, deadline)
@@ -172,6 +172,8 @@ def _resolve(address: Address, deadline: _Deadline) -> list[tuple[int, object]]:
                     answers.append((family, where))
         except OSError as error:
             problems.append(error)
+        except UnicodeError:  # a label that is too long for any name service
+            problems.append(OSError("not a name"))
 
     # A name service has no deadline of its own. A thread left behind only asks it and sends a target nothing.
     thread = threading.Thread(target=ask, name=f"resolve-{host}", daemon=True)
@@ -193,6 +195,7 @@ class _Conversation:
         self._sock, self._connection, self._deadline = sock, connection, deadline
         self._response: h11.Response | None = None
         self._body = bytearray()
+        self._ended = False
         self.bytes_left = False
 
     def hold(self, payload: bytes, max_bytes: int) -> HttpAnswer | HttpFailure:
@@ -207,6 +210,8 @@ class _Conversation:
             code, trouble = "connection_lost", f"connection lost: {_why(error)}"
         except h11.RemoteProtocolError as error:
             code, trouble = "protocol", f"not an answer of HTTP: {error}"
+            if self._ended:
+                code, trouble = "connection_lost", "the connection ended before the answer did"
         except _Failed as failed:
             code, trouble = failed.code, failed.detail
         else:
@@ -226,15 +231,15 @@ class _Conversation:
         event = self._connection.next_event()
         if event is h11.NEED_DATA:
             self._sock.settimeout(self._deadline.left())
-            self._connection.receive_data(self._sock.recv(_CHUNK))
+            data = self._sock.recv(_CHUNK)
+            self._ended = not data
+            self._connection.receive_data(data)
         elif isinstance(event, h11.Response):
             self._response = event
         elif isinstance(event, h11.Data):
             self._body += event.data
             if len(self._body) > max_bytes:
                 raise _Failed("too_large", f"an answer larger than {max_bytes} bytes")
-        elif isinstance(event, h11.ConnectionClosed):
-            raise _Failed("connection_lost", "the connection ended without an answer")
         return isinstance(event, h11.EndOfMessage)
 
 

@@ -125,8 +125,9 @@ def encodings(value: str) -> set[str]:
             if len(inner) >= MIN_SECRET * 2:
                 forms.add(inner)
         forms.add(encode(raw).decode())
-    if ":" in value:  # user:password, of which the second half alone is secret enough
-        forms |= encodings(value.split(":", 1)[1])
+    for mark in (":", " "):  # user:password and "Bearer token", of which the second half is the secret
+        if mark in value:
+            forms |= encodings(value.split(mark, 1)[1])
     return {form for form in forms if len(form) >= MIN_SECRET}
 
 

@@ -1,7 +1,8 @@
 """An HTTP target that can be wrong in every way a real one is.
 
-``python -m evals.target.server --port 0 --log FILE`` prints its port. Writes are ``POST /KIND/THING/VERB`` with ``{"number": N}``, reads ``GET /things/THING``.
-Faults come from ``--plan FILE`` or ``POST /control/plan``; ``POST /control/things/THING`` is somebody else's
+``python -m evals.target.server --port 0 --log FILE`` prints its port. Writes are ``POST /KIND/THING/VERB``
+with ``{"number": N}``, reads ``GET /things/THING``. Faults come from ``--plan FILE`` or from
+``POST /control/plan``; ``POST /control/things/THING`` with ``{"value": N}`` is somebody else's
 change. With TARGET_WRITE_TOKEN and TARGET_READ_TOKEN set, writes and reads want them as bearer tokens.
 """
 
