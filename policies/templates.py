@@ -145,5 +145,5 @@ def _segments(text: str, values: Mapping[str, Any], *, keep: str) -> str:
     inner = path.removeprefix("/")
     for segment in (inner.removesuffix("/") if text.endswith("/") else inner).split("/"):
         if segment in ("", ".", ".."):
-            raise TemplateError(f"a segment of {path:.80!r} would be {segment!r}")
+            raise TemplateError(f"a segment of {path!r:.80} would be {segment!r}")
     return path
