@@ -1,0 +1,79 @@
+"""Whether the write is still within what was granted: window, time, budgets, attempts, confirmation."""
+
+from policies import flight
+from policies.call import Call
+from policies.contract import ToolContract
+from policies.guards.context import GuardContext, Refusal
+from policies.situation import Situation
+from state import canonical
+
+
+def window(call: Call, context: GuardContext) -> Refusal | None:
+    """Before the first write the window is open; between the first and the last it is not asked."""
+    del call
+    opens = context.moment.window_opens
+    if opens is not None and not context.task.operations:
+        return Refusal(code="window_closed", message=f"closed until {opens}")
+    return None
+
+
+def budgets(call: Call, context: GuardContext) -> Refusal | None:
+    """Time, forward writes, and the sends of the step (or compensation) have one left, grants included."""
+    del call
+    ours, task = context.operation(), context.task
+    situation = Situation(task=task, plan=context.compiled(), moment=context.moment)
+    if ours.granted and not task.grant_open:
+        return Refusal(code="grant_spent", message="no human's grant is open")
+    if ours.undoes is None and situation.deadline_passed():
+        return Refusal(code="deadline_over", message="the time for forward work is over")
+    if ours.undoes is None and not situation.writes_left():
+        return Refusal(code="writes_spent", message="all forward writes of the run are used")
+    sends = sum(
+        a.counts and not a.granted
+        for o in task.operations
+        if o.slot == (ours.step, ours.item) and o.undoes == ours.undoes
+        for a in o.attempts
+    )
+    if not ours.granted and sends > context.write_plan().budget:
+        return Refusal(code="step_budget_spent", message=f"all sends of {ours.step} are used")
+    return None
+
+
+def rate(call: Call, context: GuardContext) -> Refusal | None:
+    """The resource has an attempt left, over all runs; sending again what may have landed is no new one."""
+    plan, known = context.compiled(), context.known_operation()
+    if plan.attempts_max is None or context.operation().undoes is not None:
+        return None
+    if known is not None and flight.own_outcome_open(known):
+        return None
+    made = context.moment.attempts_on.get(call.resource, 0)
+    if made >= plan.attempts_max + context.task.granted:
+        return Refusal(code="resource_attempts_spent", message=f"{made} attempts on {call.resource} already")
+    return None
+
+
+def confirmation(call: Call, context: GuardContext) -> Refusal | None:
+    """In mode ``confirm`` somebody who may decide has said yes to exactly this write."""
+    policies = tuple(p for p in (context.policy(), context.present) if p is not None)
+    if context.task.mode != "confirm" and all(p.delegation.mode != "confirm" for p in policies):
+        return None
+    given = context.task.confirmations.get(context.operation().op)
+    if given is None or given.answer != "yes" or given.by is None:
+        return Refusal(code="not_confirmed", message="nobody has confirmed this write")
+    if given.digest != confirmation_digest(call, context.promise()):
+        return Refusal(code="confirmed_another", message="what was confirmed is another write")
+    roles = context.people.roles(given.by) if context.people is not None else frozenset()
+    if not all(roles & {*p.delegation.decide} for p in policies):
+        return Refusal(code="confirmer_not_allowed", message=f"{given.by} has no role that may confirm")
+    return None
+
+
+def confirmation_digest(call: Call, contract: ToolContract) -> str:
+    """What a human confirms: the call without the version that its contract names as the condition.
+
+    The target itself refuses where that has moved, and a human should not be asked again because it did.
+    """
+    shown = {name: value for name, value in call.arguments.items() if name != contract.dedupe.condition}
+    return canonical.digest(
+        {"tool": call.tool, "arguments": shown, "resource": call.resource, "key": call.key}
+    )
