@@ -21,8 +21,8 @@ PROPOSED: Final = "proposed"
 
 
 def document(value: Any) -> str:
-    """Text of a parsed file as it is digested and kept: sorted, compact JSON."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    """Text of a parsed file as it is digested and kept; CanonicalError for what no file can hold."""
+    return canonical.dumps(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

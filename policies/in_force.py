@@ -24,7 +24,6 @@ from policies.delegation import Entry as Delegated
 from policies.runbook import Runbook
 from state import canonical
 from state.entry import Entry, Kind
-from state.task import EMPTY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,15 +46,20 @@ class Policy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InForce:
-    """Approvals in force, all that ever were, proposals, and every approved content by its digest."""
+    """Approvals in force, all that ever were, proposals, and every approved content by its digest.
+
+    ``history``: digest of a bundle -> its first approval; ``versions``: ``id@version`` -> the digest of the
+    runbook that it means, for ever; ``proposals``: what is proposed -> who did first; ``ignored``: approvals
+    in the chain that do not hold, and why.
+    """
 
     principals: Approved | None = None
-    runbooks: Mapping[str, Approved] = EMPTY
-    history: Mapping[str, Approved] = EMPTY  # digest of the bundle -> its first approval
-    versions: Mapping[str, str] = EMPTY  # id@version -> the digest of the runbook that it means, for ever
-    proposals: Mapping[str, str] = EMPTY  # digest of the bundle ("withdraw:" + scope) -> who proposed it
-    contents: Mapping[str, str] = field(default=EMPTY, repr=False)
-    ignored: tuple[str, ...] = ()  # approvals in the chain that do not hold, and why
+    runbooks: Mapping[str, Approved] = field(default_factory=dict)
+    history: Mapping[str, Approved] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    proposals: Mapping[str, str] = field(default_factory=dict)
+    contents: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ignored: tuple[str, ...] = ()
 
     def people(self) -> Principals | None:
         """Principals and approval rules in force; None on a desk that approved none."""

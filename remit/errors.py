@@ -5,7 +5,8 @@ DoorError                 a door refuses; carries a stable ``code``, a hint and 
 ├── DeskError             there is no desk here, or it is not usable; exit 2
 ├── UsageError            the command line asks for what does not exist; exit 2
 ├── NotSignedInError      nobody known is asking; exit 4
-└── RefusedError          policy refuses it; exit 5
+├── RefusedError          policy refuses it; exit 5
+└── ConflictError         another run holds what it needs; exit 6
 """
 
 from typing import ClassVar
@@ -16,10 +17,12 @@ class DoorError(Exception):
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, code: str, hint: str = "") -> None:
-        """Keep what happened, its code, and what to do next."""
+    def __init__(
+        self, message: str, *, code: str, hint: str = "", not_done: str = "nothing was done"
+    ) -> None:
+        """Keep what happened, its code, what was not done, and what to do next."""
         super().__init__(message)
-        self.code, self.hint = code, hint
+        self.code, self.hint, self.not_done = code, hint, not_done
 
 
 class SettingsError(DoorError):
@@ -50,3 +53,9 @@ class RefusedError(DoorError):
     """Policy refuses it; nothing was sent."""
 
     exit_code = 5
+
+
+class ConflictError(DoorError):
+    """Somebody else holds what it needs; nothing was sent."""
+
+    exit_code = 6

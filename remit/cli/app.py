@@ -1,0 +1,94 @@
+"""Which commands there are, and how the program ends: every error becomes one message and one exit code."""
+
+import sys
+import traceback
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from remit.cli import door
+from remit.errors import DoorError
+
+
+class Ordered(TyperGroup):
+    """Commands in the order in which they were added, which is the order in which they are needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the name is the library's
+        """Names of the commands."""
+        return list(self.commands)
+
+
+app = typer.Typer(
+    name="remit",
+    cls=Ordered,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Carries routine, preapproved operations to completion inside a delegated remit.",
+)
+
+
+def _add_commands() -> None:
+    from remit.cli import desk, ledger, runbook, switch
+
+    desk.add_to(app)
+    runbook.add_to(app)
+    switch.add_to(app)
+    ledger.add_to(app)
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Carry out one command line; returns the exit code."""
+    given = sys.argv[1:] if arguments is None else arguments
+    as_json = "--json" in given
+    try:
+        result = app(args=given, prog_name="remit", standalone_mode=False)
+    except Exception as error:  # noqa: BLE001 - the outermost door: whatever it is becomes a message and a code
+        return _ended_by(error, as_json=as_json)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return door.STILL_RUNNING
+    return result if isinstance(result, int) else door.OK
+
+
+def _ended_by(error: Exception, *, as_json: bool) -> int:
+    if isinstance(error, DoorError):
+        return door.report(error, as_json=as_json)
+    show = getattr(error, "show", None)
+    if show is not None and hasattr(error, "exit_code"):  # the parser's own complaint about the command line
+        show()
+        return door.USAGE
+    if type(error).__name__ in ("Exit", "Abort"):
+        return int(getattr(error, "exit_code", door.USAGE))
+    known = _translated(error)
+    if known is not None:
+        return door.report(known, as_json=as_json)
+    traceback.print_exception(error)
+    print(f"remit: internal error: {type(error).__name__}: {door.plain(str(error))}", file=sys.stderr)
+    return door.INTERNAL
+
+
+def _translated(error: Exception) -> DoorError | None:
+    from policies.errors import LoadError
+    from remit.errors import ConflictError, UsageError
+    from state.errors import ResourceHeldError, UnknownRunError
+    from tools.errors import SetupError
+
+    match error:
+        case LoadError():
+            return UsageError(str(error), code=error.problems[0].code if error.problems else "bad_file")
+        case UnknownRunError():
+            return UsageError(str(error), code="unknown_run", hint="remit runs list --all")
+        case ResourceHeldError():
+            return ConflictError(str(error), code="resource_held", hint=f"remit runs show {error.run}")
+        case SetupError():
+            return UsageError(str(error), code="bad_setup", hint="remit doctor")
+        case _:
+            return None
+
+
+app.callback()(door.common)
+_add_commands()

@@ -1,0 +1,205 @@
+"""How every command speaks: data on stdout, messages on stderr, one way to say what went wrong.
+
+The options that every command has (``--desk``, ``--as``, ``--json``, ``--no-input``) are added here, once.
+"""
+
+import functools
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from remit.errors import DoorError, UsageError
+
+if TYPE_CHECKING:
+    from remit.desk import Desk
+    from remit.intake.principal import Asker
+    from remit.settings import Settings
+
+OK: Final = 0
+INTERNAL: Final = 1
+USAGE: Final = 2
+ESCALATED: Final = 3
+NOT_SIGNED_IN: Final = 4
+REFUSED: Final = 5
+CONFLICT: Final = 6
+STILL_RUNNING: Final = 7
+ENDED_OTHERWISE: Final = 8
+
+
+@dataclass
+class Door:
+    """What was asked for beside the command itself, and where answers go."""
+
+    desk_given: Path | None = None
+    as_given: str | None = None
+    json: bool = False
+    no_input: bool = False
+    _desk: "Desk | None" = field(default=None, repr=False)
+
+    # asking
+    def settings(self) -> "Settings":
+        """Read the settings of the desk that is meant; SettingsError, DeskError."""
+        from remit.settings import find_desk, load
+
+        return load(find_desk(self.desk_given, environ=os.environ, cwd=Path.cwd()))
+
+    def desk(self) -> "Desk":
+        """Open the desk that is meant, once; SettingsError, DeskError, LoadError."""
+        if self._desk is None:
+            from remit.desk import Desk
+
+            self._desk = Desk.open(self.settings())
+        return self._desk
+
+    def asker(self) -> "Asker":
+        """Who asks, by the principals in force; NotSignedInError, RefusedError."""
+        from remit.intake.principal import who_asks
+
+        return who_asks(self.desk().in_force.people(), given=self.as_given, environ=os.environ)
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a question may be asked: a terminal on both sides, and not ``--no-input``."""
+        return not self.no_input and not self.json and sys.stdin.isatty() and sys.stderr.isatty()
+
+    def confirm(self, question: str, *, yes: bool) -> bool:
+        """Ask, unless ``yes``; UsageError where nobody can be asked."""
+        if yes:
+            return True
+        if not self.interactive:
+            raise UsageError(
+                "this needs a yes, and nobody can be asked here",
+                code="needs_yes",
+                hint="repeat it with --yes",
+            )
+        return typer.confirm(question, err=True)
+
+    def close(self) -> None:
+        """Close what was opened."""
+        if self._desk is not None:
+            self._desk.close()
+            self._desk = None
+
+    # answering
+    def data(self, value: Any) -> None:
+        """Print data as JSON on stdout."""
+        print(json.dumps(value, indent=1, ensure_ascii=False))
+
+    def text(self, *lines: str) -> None:
+        """Print data as text on stdout."""
+        for line in lines:
+            print(plain(line))
+
+    def say(self, *lines: str) -> None:
+        """Print messages on stderr."""
+        for line in lines:
+            print(plain(line), file=sys.stderr, flush=True)
+
+    def table(self, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Print rows in columns on stdout; the heads are left out when they go to a file or pipe."""
+        cells = [[plain("" if v is None else str(v)) for v in row] for row in rows]
+        shown = [list(heads), *cells] if sys.stdout.isatty() else cells
+        if not shown:
+            return
+        widths = [max(len(row[i]) for row in shown) for i in range(len(heads))]
+        for row in shown:
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def plain(line: str) -> str:
+    """``line`` without characters that could move the cursor, hide text or reverse it."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in line)
+
+
+def report(error: DoorError, *, as_json: bool) -> int:
+    """Say on stderr what happened, what was not done and what to do next; returns the exit code."""
+    if as_json:
+        body = {"code": error.code, "message": str(error), "not_done": error.not_done, "next": error.hint}
+        print(json.dumps({"error": body}, ensure_ascii=False), file=sys.stderr)
+        return error.exit_code
+    first, *more = str(error).splitlines() or [""]
+    lines = [f"remit: {first} [{error.code}]", *more, error.not_done]
+    if error.hint:
+        lines.append(f"next: {error.hint}")
+    for line in lines:
+        print(plain(line), file=sys.stderr)
+    return error.exit_code
+
+
+_Desk = Annotated[
+    Path | None,
+    typer.Option(
+        "--desk", metavar="DIR", help="Folder of the desk (else REMIT_DESK, else the nearest upwards)."
+    ),
+]
+_As = Annotated[
+    str | None,
+    typer.Option(
+        "--as", metavar="NAME", help="Who asks (else REMIT_PRINCIPAL, else your operating-system user)."
+    ),
+]
+_Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+_NoInput = Annotated[
+    bool, typer.Option("--no-input", help="Ask nothing; fail where an answer would be needed.")
+]
+_COMMON: Final = {
+    "desk": (_Desk, None),
+    "as_": (_As, None),
+    "json_": (_Json, False),
+    "no_input": (_NoInput, False),
+}
+
+
+def common(
+    context: typer.Context,
+    *,
+    desk: _Desk = None,
+    as_: _As = None,
+    json_: _Json = False,
+    no_input: _NoInput = False,
+) -> None:
+    """Take the common options where they stand before the command; no docstring of it is shown."""
+    context.obj = Door(desk_given=desk, as_given=as_, json=json_, no_input=no_input)
+
+
+def command(app: typer.Typer, name: str) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
+    """Register a function, whose first parameter is the ``door``, as a command with the common options."""
+
+    def register(function: Callable[..., int | None]) -> Callable[..., int | None]:
+        @functools.wraps(function)
+        def called(context: typer.Context, **given: Any) -> int | None:
+            before = context.find_root().obj or Door()
+            door = Door(
+                desk_given=given.pop("desk") or before.desk_given,
+                as_given=given.pop("as_") or before.as_given,
+                json=given.pop("json_") or before.json,
+                no_input=given.pop("no_input") or before.no_input,
+            )
+            try:
+                return function(door, **given)
+            finally:
+                door.close()
+
+        _sign(called, function)
+        app.command(name)(called)
+        return function
+
+    return register
+
+
+def _sign(called: Callable[..., Any], function: Callable[..., Any]) -> None:
+    _, *own = inspect.signature(function, eval_str=True).parameters.values()
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    extra = [inspect.Parameter(n, keyword, annotation=a, default=d) for n, (a, d) in _COMMON.items()]
+    context = inspect.Parameter("context", keyword, annotation=typer.Context)
+    parameters = [context, *(p.replace(kind=keyword) for p in own), *extra]
+    called.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    called.__annotations__ = {p.name: p.annotation for p in parameters}
+    del called.__wrapped__  # type: ignore[attr-defined] # else the parser looks through to the function
