@@ -21,6 +21,7 @@ from tools.secrets import Secret
 TOKENS = {"TARGET_WRITE_TOKEN": "w-token-123456", "TARGET_READ_TOKEN": "r-token-123456"}
 WRITE = Secret("target_write", "Bearer w-token-123456")
 READ = Secret("target_read", "Bearer r-token-123456")
+HEADERS = dict.fromkeys(("target_write", "target_read", "wrong"), "Authorization")
 RESULT = {"id": "string", "value": "integer", "version": "integer", "etag": "string"}
 
 
@@ -69,15 +70,13 @@ def writer(target, kind="native_key", verb="add"):
     dedupe = {
         "native_key": Dedupe(kind=DedupeKind.NATIVE_KEY, header="Idempotency-Key", window_s=86400),
         "natural_key": Dedupe(kind=DedupeKind.NATURAL_KEY, name="thing"),
-        "conditional_write": Dedupe(kind=DedupeKind.CONDITIONAL_WRITE, condition="etag"),
+        "conditional_write": Dedupe(kind=DedupeKind.CONDITIONAL_WRITE, condition="etag", header="If-Match"),
         "read_back": Dedupe(kind=DedupeKind.READ_BACK),
         "none": Dedupe(kind=DedupeKind.NONE),
     }[kind]
     arguments = {"thing": StringSpec(type="string"), "number": IntegerSpec(type="integer")}
-    headers = {}
     if kind == "conditional_write":
         arguments["etag"] = StringSpec(type="string")
-        headers = {"If-Match": "{etag}"}
     contract = ToolContract(
         name=f"target.{verb}",
         effect=Effect.WRITE,
@@ -87,15 +86,13 @@ def writer(target, kind="native_key", verb="add"):
         dedupe=dedupe,
         answers=Answers(succeeded=(200,), refused=(400, 409, 422), not_applied=(429, 503)),
     )
-    template = RequestTemplate(
-        method="POST", path=f"/{kind}/{{thing}}/{verb}", headers=headers, json={"number": "{number}"}
-    )
+    template = RequestTemplate(method="POST", path=f"/{kind}/{{thing}}/{verb}", json={"number": "{number}"})
     return HttpTool(
         contract=contract,
         address=target.address,
         base_path="",
         template=template,
-        credential_header="Authorization",
+        credential_headers=HEADERS,
     )
 
 
@@ -113,7 +110,7 @@ def reader(target):
         address=target.address,
         base_path="",
         template=template,
-        credential_header="Authorization",
+        credential_headers=HEADERS,
     )
 
 

@@ -1,14 +1,15 @@
 """How a name becomes a place: ``catalog.service`` reads the desk's own catalog, loaded and approved."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from policies.call import Reply
-from policies.contract import Answers, Effect, StringSpec, ToolContract
+from policies.catalog import Catalog, Service
+from policies.contract import Effect, StringSpec, ToolContract
+from state import canonical
 from state.outcome import Outcome
-from tools.errors import SetupError, UnreadableReplyError
-from tools.result import conform
+from tools.errors import SetupError
 from tools.scrub import one_line
 from tools.secrets import Secret
 
@@ -37,31 +38,44 @@ class CatalogService:
         if found is None:
             detail = one_line(f"no service {arguments['service']} in {arguments['env']}")
             return Reply(outcome=Outcome.REFUSED, code="not_found", detail=detail)
-        return Reply(outcome=Outcome.SUCCEEDED, code="found", result=conform(found, RESULT))
+        return Reply(outcome=Outcome.SUCCEEDED, code="found", result=found)
 
 
-def catalog_tool(services: Iterable[Mapping[str, Any]], *, source: str) -> CatalogService:
-    """Make ``catalog.service`` of entries in the result's shape; ``source`` is the digest of the catalog.
+def catalog_tool(catalog: Catalog) -> CatalogService:
+    """Make ``catalog.service`` of a loaded catalog; its contract binds the whole of it.
 
-    SetupError for an entry of another shape, and for two entries of one name and environment.
+    SetupError for two services of one name and environment, and for a dependency that is not listed.
     """
     kept: dict[tuple[str, str], dict[str, Any]] = {}
-    for entry in services:
-        try:
-            service = conform(dict(entry), RESULT)
-        except UnreadableReplyError as error:
-            raise SetupError(f"catalog: {error}") from None
-        place = (service["env"], service["name"])
+    for service in catalog.services:
+        place = (service.env, service.name)
         if place in kept:
-            raise SetupError(f"catalog: two services {service['name']} in {service['env']}")
-        kept[place] = service
+            raise SetupError(f"catalog: two services {service.name} in {service.env}")
+        kept[place] = _shown(service, catalog)
     contract = ToolContract(
         name="catalog.service",
         effect=Effect.READ,
         arguments={"service": StringSpec(type="string"), "env": StringSpec(type="string")},
         result=RESULT,
-        answers=Answers(),
         connector="catalog",
-        source=source,
+        source=canonical.digest(catalog.model_dump(mode="json", by_alias=True)),
     )
     return CatalogService(contract=contract, services=kept)
+
+
+def _shown(service: Service, catalog: Catalog) -> dict[str, Any]:
+    dependencies = []
+    for wanted in service.depends_on():
+        found = catalog.service(wanted.name, wanted.env)
+        if found is None:
+            raise SetupError(f"catalog: {service.name} depends on {wanted.name} in {wanted.env}: not listed")
+        dependencies.append({"name": found.name, "env": found.env, "health_url": found.health_url})
+    return {
+        "name": service.name,
+        "env": service.env,
+        "supervisor": service.supervisor,
+        "program": service.program,
+        "health_url": service.health_url,
+        "system_owner": service.system_owner,
+        "dependencies": dependencies,
+    }

@@ -62,7 +62,7 @@ _PROGRAM: Final = StringSpec(
     pattern=r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,99})?",
     max_length=201,
 )
-_SERVER: Final = StringSpec(type="string", pattern=r"[a-z0-9][a-z0-9.-]{0,62}", max_length=63)
+_SERVER: Final = StringSpec(type="string", pattern=r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}", max_length=80)
 _ONE_PROGRAM: Final[dict[str, ValueSpec]] = {"server": _SERVER, "program": _PROGRAM}
 _INFO: Final = {
     "name": "string",

@@ -1,0 +1,179 @@
+"""The desk of the storm: one runbook a dedupe kind, one connector to the target, all that is needed to approve it."""
+
+import getpass
+from pathlib import Path
+from typing import Final
+
+from evals.storm.cases import BUDGET, GOAL, KINDS, LONGEST_MS, PATIENCE_MS
+
+WRITE_TOKEN: Final = "storm-writes"  # noqa: S105 - the test target's own
+READ_TOKEN: Final = "storm-reads"  # noqa: S105
+VERBS: Final = {"natural_key": "create"}
+DEDUPE: Final = {
+    "native_key": "{kind: native_key, header: Idempotency-Key, window: 24h, on_mismatch: error}",
+    "natural_key": "{kind: natural_key, name: thing}",
+    "conditional_write": "{kind: conditional_write, condition: etag}",
+    "read_back": "{kind: read_back}",
+    "none": "{kind: none}",
+}
+
+CONNECTOR: Final = """\
+schema: remit/connector/v1
+connector: things
+kind: http
+base_url: "${THINGS_URL}"
+credentials:
+  executor: {header: Authorization, secret: things_write}
+  verifier: {header: Authorization, secret: things_read}
+tools:
+  - name: things.get
+    effect: read
+    arguments: {thing: {type: string, pattern: "^[a-z0-9-]{1,64}$"}}
+    request: {method: GET, path: "/things/{thing}"}
+    timeout: 5s
+    answers: {succeeded: [200]}
+    result: {id: string, exists: boolean, value: integer, version: integer, etag: string}
+"""
+
+WRITE_TOOL: Final = """\
+  - name: things.add_%(kind)s
+    effect: write
+    resource: "thing/{thing}"
+    arguments:
+      thing: {type: string, pattern: "^[a-z0-9-]{1,64}$"}
+      number: {type: integer, minimum: 1, maximum: 1000}
+      %(etag_argument)s
+    request: {method: POST, path: "/%(kind)s/{thing}/%(verb)s", json: {number: "{number}"}%(etag_header)s}
+    timeout: %(patience)dms
+    dedupe: %(dedupe)s
+    longest_request: %(longest)dms
+    answers: {succeeded: [200], refused: [400, 409, 422], not_applied: [429, 503]}
+    result: {id: string, value: integer, version: integer, etag: string}
+"""
+
+RUNBOOK: Final = """\
+schema: remit/runbook/v1
+id: %(id)s
+version: 1
+title: Add a number to a thing, once
+owner: role:owner
+triggers: {}
+inputs:
+  thing: {type: string, pattern: "^[a-z0-9-]{1,64}$"}
+  goal: {type: integer, minimum: 1, maximum: 1000}
+observe:
+  seen: {tool: things.get, with: {thing: "{inputs.thing}"}}
+authority: {tools: [things.get, things.add_%(kind)s]}
+limits: {deadline: 10m, writes: %(writes)d}
+preconditions:
+  - {id: untouched, expect: seen.value == 0, otherwise: escalate}
+steps:
+  - id: add
+    tool: things.add_%(kind)s
+    with: {thing: "{inputs.thing}", number: "{inputs.goal}"%(etag)s}
+    timeout: %(patience)dms%(probe)s
+    retry: {budget: %(budget)d, after: [not_applied], backoff: {initial: 100ms, factor: 2, max: 400ms, jitter: full}}
+    verify: [{id: added, expect: seen.value == inputs.goal, within: 1s, every: 200ms}]
+    rollback: {possible: false, why: A sum is not taken back without a word.}
+completion:
+  - {id: at-goal, expect: seen.value == inputs.goal}
+on_exhausted: escalate
+escalation:
+  levels: [{to: role:oncall, within: 1h}]
+  severity: low
+  grants: {retry_once: 1}
+"""
+
+PROBE: Final = """
+    probe:
+      observe: seen
+      applied_when: seen.value == attempt.seen.value + inputs.goal
+      absent_when: seen.value == attempt.seen.value
+      tries: {max: 3, every: 300ms}"""
+
+DELEGATION: Final = """\
+schema: remit/delegation/v1
+principals:
+  storm: {roles: [operator, oncall, owner], os: [%(user)s]}
+delegate:
+%(entries)s
+approval: {approvers: [owner], not_author: false, solo: true}
+"""
+
+ENTRY: Final = """\
+  - runbook: %(id)s@1
+    mode: delegated
+    request: [operator]
+    decide: [oncall]
+    target: "things/{inputs.thing}"
+    targets: ["things/*"]
+    resources: {"things/*": ["thing/*"]}
+    concurrency: 1000"""
+
+SETTINGS: Final = """\
+[worker]
+lease_s = %(lease_s)s
+threads = 16
+poll_s = 0.05
+"""
+
+
+def runbook_id(kind: str) -> str:
+    """The runbook for a dedupe kind."""
+    return f"storm-{kind.replace('_', '-')}"
+
+
+def write_desk(folder: Path, *, lease_s: float = 15.0) -> None:
+    """Write all files of the desk into ``folder``; nothing of it is approved yet."""
+    for kind in KINDS:
+        place = folder / "runbooks" / runbook_id(kind)
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "runbook.yaml").write_text(_runbook(kind))
+    connectors = folder / "connectors"
+    connectors.mkdir(exist_ok=True)
+    (connectors / "things.yaml").write_text(CONNECTOR + "".join(_tool(kind) for kind in KINDS))
+    entries = "\n".join(ENTRY % {"id": runbook_id(kind)} for kind in KINDS)
+    (folder / "delegation.yaml").write_text(DELEGATION % {"user": getpass.getuser(), "entries": entries})
+    (folder / "remit.toml").write_text(SETTINGS % {"lease_s": lease_s})
+
+
+def _runbook(kind: str) -> str:
+    conditional = kind == "conditional_write"
+    return RUNBOOK % {
+        "id": runbook_id(kind),
+        "kind": kind,
+        "writes": BUDGET + 1,
+        "budget": BUDGET,
+        "patience": PATIENCE_MS,
+        "etag": ', etag: "{attempt.seen.etag}"' if conditional else "",
+        "probe": "" if kind == "none" else PROBE,
+    }
+
+
+def _tool(kind: str) -> str:
+    conditional = kind == "conditional_write"
+    return WRITE_TOOL % {
+        "kind": kind,
+        "verb": VERBS.get(kind, "add"),
+        "dedupe": DEDUPE[kind],
+        "patience": PATIENCE_MS,
+        "longest": LONGEST_MS,
+        "etag_argument": 'etag: {type: string, pattern: "^v[0-9]+$"}' if conditional else "",
+        "etag_header": ', headers: {If-Match: "{etag}"}' if conditional else "",
+    }
+
+
+def inputs(thing: str) -> list[str]:
+    """The inputs of one run, as arguments of ``remit run``."""
+    return ["-i", f"thing={thing}", "-i", f"goal={GOAL}"]
+
+
+def environment(folder: Path, port: int) -> dict[str, str]:
+    """What a process of this desk needs to know."""
+    return {
+        "REMIT_DESK": str(folder),
+        "REMIT_PRINCIPAL": "storm",
+        "THINGS_URL": f"http://127.0.0.1:{port}",
+        "REMIT_SECRET_THINGS_WRITE": f"Bearer {WRITE_TOKEN}",
+        "REMIT_SECRET_THINGS_READ": f"Bearer {READ_TOKEN}",
+    }
