@@ -7,6 +7,7 @@ such program. There is no restart: stop and start are two effects.
 
 import base64
 import re
+import time
 import xmlrpc.client
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -54,7 +55,9 @@ _NOT_APPLIED: Final = (6, 20, 21, 30)
 _NO_SUCH_PROGRAM: Final = (10,)
 _NOT_XML: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _LINE_BYTES: Final = 200  # room asked for per line of a log
+_LONGEST_CHARACTER: Final = 4  # bytes of UTF-8
 _HTTP_OK: Final = 200
+_SERVER_ERROR: Final = "500"
 
 # One program: ``group:*`` would name all of a group, and ``group:`` too.
 _PROGRAM: Final = StringSpec(
@@ -96,8 +99,26 @@ class SupervisorTool:
         if address is None:
             detail = one_line(f"no supervisor is called {arguments['server']}")
             return Reply(outcome=Outcome.REFUSED, code="unknown_server", detail=detail)
-        request = _request(address, self.method, self._parameters(arguments), secret)
-        came = exchange(request, timeout_s=timeout_s)
+        deadline = time.monotonic() + timeout_s
+        reply = self._ask(address, arguments, self._parameters(arguments), secret, timeout_s)
+        for cut in range(1, _LONGEST_CHARACTER):
+            left_s = deadline - time.monotonic()
+            if "lines" not in arguments or reply.code != _SERVER_ERROR or left_s <= 0:
+                break
+            # supervisord fails on a tail that begins inside a character; one of the next bytes begins one
+            program, offset, length = self._parameters(arguments)
+            reply = self._ask(address, arguments, (program, offset, length - cut), secret, left_s)
+        return reply
+
+    def _ask(
+        self,
+        address: Address,
+        arguments: dict[str, Any],
+        parameters: tuple[Any, ...],
+        secret: Secret | None,
+        timeout_s: float,
+    ) -> Reply:
+        came = exchange(_request(address, self.method, parameters, secret), timeout_s=timeout_s)
         status = getattr(came, "status", None)
         if status != _HTTP_OK:
             return classify(self._unlisted, came, secret)

@@ -1,0 +1,299 @@
+"""The one door: how a call leaves, and what is durable before and after it.
+
+A write: guards, one append with the intent (refused in the same transaction where a stop switch covers it),
+the credential, claim and deadline once more, the send, the reply made fit, one append with the outcome.
+A read: guards, the verifier's reader credential, the send, the reply made fit; no entry.
+
+Each append is awaited. Where one fails the holder is out, and whatever has been sent is unknown to the next
+holder: an intent without an outcome. Nothing here sends a second time.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal, Protocol
+
+from policies.call import Call, Outcome, Reply
+from policies.contract import ToolContract
+from policies.guards import Denied, GuardContext, Guards
+from policies.plan import SEND_WINDOW_MS
+from state import bodies
+from state.entry import Draft, Role
+from state.errors import SwitchedOffError
+from state.instants import after
+from state.task import Clock, Task
+from tools.errors import SetupError, UnknownToolError
+from tools.port import Secret, Tool
+from tools.reply_bounds import Scrubs, bounded
+
+Point = Literal["before_intent", "intent_durable", "before_send", "sent", "reply", "outcome_durable"]
+NO_CREDENTIAL: Final = "none"
+# A desk fault costs no attempt, where it is certain that nothing was applied.
+_UNPAID: Final = (Outcome.NOT_APPLIED, Outcome.NOT_SENT)
+
+
+class Journal(Protocol):
+    """The holder of a run, as far as the door needs it (``state.holder.Holder``)."""
+
+    @property
+    def epoch(self) -> int:
+        """The claim under which it appends."""
+        ...
+
+    @property
+    def worker(self) -> str:
+        """Which worker that is."""
+        ...
+
+    @property
+    def task(self) -> Task:
+        """The run behind the last append."""
+        ...
+
+    def append(self, *drafts: Draft, stop_scopes: Sequence[str] = ()) -> Task:
+        """Append durably; the leaves of LedgerError."""
+        ...
+
+    def now(self) -> str:
+        """Give the database's clock."""
+        ...
+
+
+class Tools(Protocol):
+    """Tools by their exact name (``tools.registry.Registry``)."""
+
+    def tool(self, name: str) -> Tool:
+        """Find a tool; UnknownToolError."""
+        ...
+
+
+class Credentials(Protocol):
+    """Who resolves a credential, inside the sender and nowhere else (``tools.secrets.Secrets``)."""
+
+    def resolve(self, name: str) -> Secret:
+        """Give the secret of that name; SetupError's leaves where there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """Intent and outcome are durable; ``reply`` is what the outcome says, ``task`` the run behind it."""
+
+    task: Task
+    reply: Reply
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchedOff:
+    """A stop switch covers the write; nothing became durable and nothing was sent."""
+
+    scope: str
+
+
+Written = Answered | Denied | SwitchedOff
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decided:
+    """A write that the guards have let through, and all that its two entries need."""
+
+    call: Call
+    digest: str
+    context: GuardContext
+    contract: ToolContract
+    credential: str
+    began_ms: int
+
+
+def _nothing(point: Point) -> None:
+    """Production does nothing at the named points; crash tests do."""
+    del point
+
+
+class Gateway:
+    """The only holder of tools and credentials. There is none without guards."""
+
+    def __init__(
+        self,
+        *,
+        guards: Guards,
+        registry: Tools,
+        credentials: Credentials,
+        scrubber: Scrubs,
+        clock_ms: Callable[[], int],
+        boot_id: str,
+        still_mine: Callable[[], bool],
+        pauses: Callable[[Point], None] = _nothing,
+    ) -> None:
+        """``clock_ms``: this host's monotonic clock, of ``boot_id``; ``still_mine``: the lease holds.
+
+        TypeError for anything but a table of guards.
+        """
+        if not isinstance(guards, Guards):
+            raise TypeError("a gateway needs the table of guards")
+        self._guards, self._registry, self._credentials = guards, registry, credentials
+        self._scrubber, self._clock_ms, self._boot_id = scrubber, clock_ms, boot_id
+        self._still_mine, self._pauses = still_mine, pauses
+
+    def read(self, call: Call, context: GuardContext) -> Reply:
+        """Make a guarded read; a denied one is ``not_sent``, with the guard's code and the note ``denied``.
+
+        Its timeout is at most that of the contract.
+        """
+        call = _frozen(call)
+        tool = self._find(call.tool)
+        verdict = self._guards.check_read(
+            call, replace(context, contract=tool.contract if tool is not None else None)
+        )
+        if isinstance(verdict, Denied):
+            detail = self._scrubber.line(verdict.message)
+            return Reply(
+                outcome=Outcome.NOT_SENT, code=verdict.code, detail=detail, notes=("denied", verdict.guard)
+            )
+        if tool is None:
+            raise AssertionError("the guards let through a tool that is not there")
+        try:
+            secret = self._secret(tool.contract, Role.VERIFIER)
+        except SetupError as error:
+            return self._no_credential(error)
+        return bounded(self._send(tool, call, verdict.digest, secret), tool.contract, self._scrubber)
+
+    def write(self, journal: Journal, call: Call, context: GuardContext) -> Written:
+        """Make a guarded write of ``context.op``; every LedgerError but the stop switch's goes to the caller.
+
+        A denial that does not pass by itself is an entry. ``context.reads`` go into the intent.
+        """
+        call = _frozen(call)
+        tool = self._find(call.tool)
+        context = replace(
+            context,
+            task=journal.task,
+            epoch=journal.epoch,
+            contract=tool.contract if tool is not None else None,
+        )
+        verdict = self._guards.check_write(call, context)
+        if isinstance(verdict, Denied):
+            return self._denied(journal, call, context, verdict)
+        if tool is None:
+            raise AssertionError("the guards let through a tool that is not there")
+        self._pauses("before_intent")
+        decided = _Decided(
+            call=call,
+            digest=verdict.digest,
+            context=context,
+            contract=tool.contract,
+            credential=tool.contract.credentials.get(Role.EXECUTOR.value, NO_CREDENTIAL),
+            began_ms=self._clock_ms(),
+        )
+        try:
+            journal.append(self._intent(journal, decided), stop_scopes=_scopes(journal.task, call))
+        except SwitchedOffError as stopped:
+            return SwitchedOff(scope=stopped.scope)
+        self._pauses("intent_durable")
+        reply, counts = self._sent(tool, decided)
+        returned = Clock(boot_id=self._boot_id, ms=self._clock_ms())
+        self._pauses("sent")
+        reply = bounded(reply, tool.contract, self._scrubber)
+        self._pauses("reply")
+        task = journal.append(_outcome(journal, decided, reply, counts=counts, returned=returned))
+        self._pauses("outcome_durable")
+        return Answered(task=task, reply=reply)
+
+    # --- before the send
+
+    def _denied(self, journal: Journal, call: Call, context: GuardContext, denied: Denied) -> Denied:
+        """A refusal that passes by itself is no entry: the run waits, and would add one at each look."""
+        if denied.passes:
+            return denied
+        op = context.op.op if context.op is not None else ""
+        message = self._scrubber.line(denied.message)
+        journal.append(
+            bodies.denied(
+                actor=journal.worker, role=call.role, op=op, code=denied.code, guard=denied.guard,
+                digest=denied.digest, message=message,
+            )
+        )  # fmt: skip
+        return replace(denied, message=message)
+
+    def _intent(self, journal: Journal, decided: _Decided) -> Draft:
+        call, op = decided.call, decided.context.operation()
+        return bodies.intent(
+            actor=journal.worker, credential=decided.credential, op=op.op, step=op.step, item=op.item,
+            ordinal=op.ordinal, undoes=op.undoes, attempt=op.attempt, tool=call.tool, resource=call.resource,
+            arguments=call.arguments, key=call.key, digest=decided.digest,
+            send_by=after(journal.now(), SEND_WINDOW_MS / 1000), span_ms=decided.context.write_plan().span_ms,
+            facts=decided.context.reads, granted=op.granted,
+        )  # fmt: skip
+
+    # --- the send
+
+    def _sent(self, tool: Tool, decided: _Decided) -> tuple[Reply, bool]:
+        """The reply, and whether the attempt draws on budgets."""
+        try:
+            secret = self._secret(decided.contract, Role.EXECUTOR)
+        except SetupError as error:
+            return self._no_credential(error), False
+        # After the credential, which may be slow to come: nothing but the send itself lies behind these two.
+        if not self._ours():
+            return Reply(
+                outcome=Outcome.NOT_SENT, code="lost_claim", detail="the claim is no longer ours"
+            ), False
+        if self._clock_ms() - decided.began_ms >= SEND_WINDOW_MS:
+            return Reply(
+                outcome=Outcome.NOT_SENT, code="too_late", detail="the time to send it was over"
+            ), True
+        self._pauses("before_send")
+        reply = self._send(tool, decided.call, decided.digest, secret)
+        return reply, not (isinstance(reply, Reply) and reply.pauses and reply.outcome in _UNPAID)
+
+    def _send(self, tool: Tool, call: Call, digest: str, secret: Secret | None) -> Reply:
+        sent = deepcopy(call.arguments)
+        if replace(call, arguments=sent).digest != digest:
+            raise AssertionError("what is about to be sent is not what was decided")
+        try:
+            return tool.send(sent, key=call.key, secret=secret, timeout_s=call.timeout_s)
+        except Exception as error:  # noqa: BLE001 - a tool that raises has proven nothing about its target
+            detail = f"the tool failed: {type(error).__name__}: {error}"
+            return Reply(outcome=Outcome.UNKNOWN, code="tool_error", detail=detail)
+
+    def _ours(self) -> bool:
+        try:
+            return self._still_mine()
+        except Exception:  # noqa: BLE001 - a lease that cannot be asked is not held
+            return False
+
+    def _find(self, name: str) -> Tool | None:
+        try:
+            return self._registry.tool(name)
+        except (UnknownToolError, TypeError):
+            return None
+
+    def _secret(self, contract: ToolContract, role: Role) -> Secret | None:
+        name = contract.credentials.get(role.value)
+        return self._credentials.resolve(name) if name is not None else None
+
+    def _no_credential(self, error: SetupError) -> Reply:
+        detail = self._scrubber.line(str(error))
+        return Reply(outcome=Outcome.NOT_SENT, code="no_credential", detail=detail, pauses=True)
+
+
+def _frozen(call: Call) -> Call:
+    """A copy that nobody else holds; what cannot be copied is left for the guards to refuse."""
+    try:
+        return replace(call, arguments=deepcopy(call.arguments))
+    except Exception:  # noqa: BLE001 - the first guard says what is wrong with it
+        return call
+
+
+def _scopes(task: Task, call: Call) -> tuple[str, ...]:
+    return ("desk", f"runbook:{task.runbook}", f"resource:{call.resource}")
+
+
+def _outcome(journal: Journal, decided: _Decided, reply: Reply, *, counts: bool, returned: Clock) -> Draft:
+    op = decided.context.operation()
+    result: Mapping[str, Any] | None = reply.result
+    return bodies.outcome(
+        actor=journal.worker, credential=decided.credential, op=op.op, attempt=op.attempt, outcome=reply.outcome,
+        code=reply.code, detail=reply.detail, result=result, condition_failed=reply.condition_failed,
+        pauses=reply.pauses, counts=counts, returned=returned,
+    )  # fmt: skip

@@ -1,0 +1,60 @@
+"""What of a reply goes on from the door: declared fields, scrubbed and capped; what does not fit is unknown."""
+
+from dataclasses import replace
+from typing import Any, Final, Protocol
+
+from policies.call import Outcome, Reply
+from policies.contract import Effect, ToolContract
+from state import canonical
+from state.errors import CanonicalError
+from tools.errors import UnreadableReplyError
+from tools.result import conform
+
+MAX_RESULT_BYTES: Final = 64 * 1024
+MAX_CODE: Final = 80
+MAX_DETAIL: Final = 300
+
+
+class Scrubs(Protocol):
+    """Takes secrets out of what a tool said (``tools.scrub.Scrubber``)."""
+
+    def line(self, text: str, *, limit: int = MAX_DETAIL) -> str:
+        """Give ``text`` scrubbed, on one line, at most ``limit`` characters."""
+        ...
+
+    def value(self, value: Any) -> Any:
+        """Scrub all strings of a JSON value."""
+        ...
+
+
+def bounded(reply: Any, contract: ToolContract, scrubber: Scrubs) -> Reply:
+    """Make what a tool returned fit for the ledger; anything that is no reply as declared becomes unknown."""
+    if not isinstance(reply, Reply):
+        return _unknown("no_reply", f"the tool returned {type(reply).__name__}")
+    said = replace(
+        reply,
+        code=scrubber.line(str(reply.code), limit=MAX_CODE),
+        detail=scrubber.line(str(reply.detail)),
+        notes=tuple(scrubber.line(str(note)) for note in reply.notes[:10]),
+    )
+    if reply.outcome is not Outcome.SUCCEEDED:
+        return replace(said, result=None)
+    try:
+        declared = conform(reply.result if contract.result else {}, contract.result)
+        kept = scrubber.value(_recorded(declared, contract))
+        size = len(canonical.dumps(kept).encode())
+    except (UnreadableReplyError, CanonicalError) as error:
+        return _unknown("unreadable", scrubber.line(str(error)))
+    if size > MAX_RESULT_BYTES:
+        return _unknown("too_large", f"a result of {size} bytes; at most {MAX_RESULT_BYTES} are taken")
+    return replace(said, result=kept)
+
+
+def _recorded(result: dict[str, Any], contract: ToolContract) -> dict[str, Any]:
+    if contract.effect is Effect.READ:
+        return result
+    return {name: value for name, value in result.items() if name in contract.recorded}
+
+
+def _unknown(code: str, detail: str) -> Reply:
+    return Reply(outcome=Outcome.UNKNOWN, code=code, detail=detail)
