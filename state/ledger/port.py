@@ -129,7 +129,7 @@ class Append:
     """One append to a run's chain by its holder: entries in order, and the row that follows from them.
 
     ``stop_scopes``: scopes (``desk``, ``runbook:ID``, ``resource:NAME``) whose stop refuses the whole append.
-    ``folds``: ids of the signals that these entries fold in. ``limits``: refuse the append where one is reached.
+    ``folds``: ids of the signals that these entries fold in. ``limits``: each refuses the append once reached.
     """
 
     run: str
@@ -191,19 +191,19 @@ class Ledger(Protocol):
     """
 
     def now(self) -> str:
-        """The database's clock, as an instant."""
+        """Return the present instant by the database's clock."""
 
     # runs
     def create(self, append: Append) -> Head:
         """Begin the chain of a new run (epoch 0).
 
-        DuplicateNeedError where ``row.once_key`` is taken or ``row.delivery`` came before with the same digest,
-        DeliveryConflictError where it came with another, LimitReachedError, SwitchedOffError, HeadMovedError
-        where the run exists.
+        DuplicateNeedError where ``row.once_key`` is taken or ``row.delivery`` came before with the same
+        digest, DeliveryConflictError where it came with another, LimitReachedError, SwitchedOffError,
+        HeadMovedError where the run exists.
         """
 
     def claim(self, append: Append, *, worker: str) -> Head:
-        """Append a ``claimed`` entry under ``append.epoch`` = present epoch + 1 and make ``worker`` the holder.
+        """Append ``claimed`` under ``append.epoch`` = present epoch + 1, and make ``worker`` the holder.
 
         HeadMovedError where somebody else claimed first.
         """
@@ -211,19 +211,19 @@ class Ledger(Protocol):
     def append(self, append: Append) -> Head:
         """Append as the holder (under epoch 0: as the creator, before the first claim).
 
-        FencedError where the epoch is not the run's or its claim was released, HeadMovedError, SwitchedOffError,
-        ResourceHeldError, DuplicateNeedError, LimitReachedError, UnknownSignalError, UnknownRunError: nothing was
-        stored. UnknownCommitError: read again.
+        FencedError where the epoch is not the run's or its claim was released, HeadMovedError,
+        SwitchedOffError, ResourceHeldError, DuplicateNeedError, LimitReachedError, UnknownSignalError,
+        UnknownRunError: nothing was stored. UnknownCommitError: read again.
         """
 
     def read(self, run: str, *, after: int = 0) -> list[Entry]:
         """Entries of a chain in order; empty for an unknown run."""
 
     def info(self, run: str) -> RunInfo:
-        """The derived row of a run; UnknownRunError."""
+        """Read the derived row of a run; UnknownRunError."""
 
     def runs(self, query: Query) -> list[RunInfo]:
-        """Runs newest first."""
+        """List runs, newest first."""
 
     def count_runs(self, limit: Limit) -> int:
         """How many runs count against a limit now."""
@@ -235,10 +235,10 @@ class Ledger(Protocol):
         """
 
     def claimable(self, *, limit: int = 100) -> list[RunInfo]:
-        """Runs that a worker may claim now, oldest due first; never one whose holder is within its lease.
+        """List runs that a worker may claim now, oldest due first; never one whose holder is within its lease.
 
-        Those that are due, live ones with unfolded signals, and live ones whose holder is gone or past its lease.
-        An ended run is claimable only where its row has a due time (a hold to give back, a report to write).
+        Those that are due, live ones with unfolded signals, and live ones whose holder is gone or past its
+        lease. An ended run only where its row has a due time (a hold to give back, a report to write).
         """
 
     def next_due(self) -> str | None:
@@ -246,7 +246,7 @@ class Ledger(Protocol):
 
     # resources
     def holder(self, resource: str) -> str | None:
-        """The run that holds a resource."""
+        """Find the run that holds a resource."""
 
     def attempts_on(self, resource: str, *, since: str) -> int:
         """Write intents on a resource since an instant, over all runs."""
@@ -269,30 +269,30 @@ class Ledger(Protocol):
         """Renew the lease; returns ``lease_until``. FencedError where the worker was removed."""
 
     def workers(self) -> list[Worker]:
-        """Registered workers."""
+        """List registered workers."""
 
     def forget(self, worker: str) -> None:
         """Remove a worker that left or was seen dead."""
 
     # the switch, the desk
     def stop(self, stop: Stop) -> None:
-        """Set the switch for a scope, with its entry in chain ``desk``, in one transaction; the newest word counts."""
+        """Set the switch for a scope, with its entry in chain ``desk``; a newer word replaces an older one."""
 
     def start(self, scope: str, *, by: str, at: str) -> bool:
         """Lift a stop, with its entry; False where none was set."""
 
     def stops(self) -> list[Stop]:
-        """Stops in force."""
+        """List stops in force."""
 
     def append_desk(self, drafts: Sequence[Draft], *, at: str, code: str) -> list[Entry]:
         """Append to chain ``desk``; retried inside while others append."""
 
     # payloads, outbox
     def payload(self, digest: str) -> str | None:
-        """The text behind a digest; None when it was erased or never stored."""
+        """Read the text behind a digest; None when it was erased or never stored."""
 
     def erase(self, digest: str, *, by: str, at: str, why: str) -> bool:
-        """Erase the text behind a digest, with its entry in chain ``desk``; False where there is none to erase."""
+        """Erase the text behind a digest, with its entry in chain ``desk``; False where there is none."""
 
     def outbox(self, *, limit: int = 100) -> list[dict[str, Any]]:
         """Notices not yet delivered, oldest first: {id, run, channel, to, body}."""
@@ -304,11 +304,11 @@ class Ledger(Protocol):
     def verify(self) -> Iterator[Finding]:
         """Check every chain, every hash, and every table against the chains, as of one moment.
 
-        The ledger is sound where no finding is ``certain``; the others say what cannot be proven from it alone.
+        The ledger is sound where no finding is ``certain``; the others say what it cannot prove by itself.
         """
 
     def records(self, run: str | None = None) -> Iterator[Record]:
-        """Every row of every table as of one moment, grouped by run; only those of ``run`` where one is named."""
+        """Every row of every table as of one moment, grouped by run; or those of ``run`` alone."""
 
     def close(self) -> None:
         """Finish what is queued and close every connection."""

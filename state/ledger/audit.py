@@ -1,0 +1,5 @@
+"""stub while building"""
+
+
+def findings(records, *, project, payload_key):
+    yield from ()

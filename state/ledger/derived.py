@@ -1,0 +1,158 @@
+"""Which rows follow from a run's row: the derived tables, made one way for writing and for auditing.
+
+``rows_of`` is what the stores write and what an audit expects; ``row_from`` is its inverse.
+Rows that no chain explains (who holds a run, what waits, who works) carry a seal over their own columns.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+from state import canonical, instants
+from state.entry import Entry
+from state.errors import UnsoundLedgerError
+from state.ledger.port import Row
+
+WIDTH: Final = len("2026-11-23T21:08:40.000000Z")
+DERIVED: Final = ("runs", "holds", "touches", "attempts", "outbox", "deliveries")
+_PLAIN: Final = (
+    "lane", "runbook", "version", "target", "requester", "source", "state", "reason", "waiting_for",
+    "once_key", "delivery", "delivery_digest", "escalation",
+)  # fmt: skip
+_TIMES: Final = ("created_at", "ended_at", "due_at", "once_until")
+
+Values = dict[str, Any]
+
+
+def instant(text: str) -> str:
+    """``text`` in the one width that lets the database compare instants as text; UnsoundLedgerError."""
+    if len(text) == WIDTH and text[-1] == "Z":
+        return text
+    try:
+        return instants.iso(instants.parse(text))
+    except ValueError as error:
+        raise UnsoundLedgerError(f"a row holds what is no instant: {text!r:.60}") from error
+
+
+def seal_of(*columns: str | int | None) -> str:
+    """Make the seal of a row that no chain explains: a digest over its other columns, in their order."""
+    text = json.dumps(columns, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+
+
+def entry_row(entry: Entry) -> Values:
+    """List the columns of table ``entries``; the body as the very text that was sealed."""
+    return {
+        "run": entry.run,
+        "seq": entry.seq,
+        "at": entry.at,
+        "kind": entry.kind.value,
+        "role": entry.role.value,
+        "actor": entry.actor,
+        "credential": entry.credential,
+        "epoch": entry.epoch,
+        "code": entry.code,
+        "fold_version": entry.fold_version,
+        "prev": entry.prev,
+        "body": entry.body_text,
+        "hash": entry.hash,
+    }
+
+
+def touched(row: Row) -> list[str]:
+    """Every resource that the run is about, holds, or has sent a write to; sorted."""
+    return sorted({*row.resources, *row.holds, *(resource for resource, *_ in row.attempts)})
+
+
+def notice_id(notice: Mapping[str, Any]) -> str:
+    """Read the id of a notice in ``Row.outbox``; UnsoundLedgerError where it has none."""
+    found = notice.get("id")
+    if not isinstance(found, str) or not found:
+        raise UnsoundLedgerError("a notice in the outbox has no id")
+    return found
+
+
+def run_row(run: str, row: Row) -> Values:
+    """List the columns of table ``runs``; lists stand in it as canonical JSON."""
+    values: Values = {"run": run}
+    for name in _PLAIN:
+        values[name] = getattr(row, name)
+    for name in _TIMES:
+        text = getattr(row, name)
+        values[name] = instant(text) if text else text
+    values["holds"] = canonical.dumps(sorted(set(row.holds)))
+    values["touches"] = canonical.dumps(touched(row))
+    values["notices"] = canonical.dumps([notice_id(notice) for notice in row.outbox])
+    values["attempts"] = len(row.attempts)
+    return values
+
+
+def hold_rows(run: str, row: Row) -> list[Values]:
+    """One row a resource held."""
+    return [{"resource": resource, "run": run} for resource in sorted(set(row.holds))]
+
+
+def touch_rows(run: str, row: Row) -> list[Values]:
+    """One row a resource that the run has to do with."""
+    return [{"resource": resource, "run": run} for resource in touched(row)]
+
+
+def attempt_rows(run: str, row: Row, *, after: int = 0) -> list[Values]:
+    """One row a write intent, in order; those behind the first ``after``."""
+    rows = []
+    for position, (resource, op, attempt, at) in enumerate(row.attempts[after:], after + 1):
+        rows.append(
+            {
+                "run": run,
+                "position": position,
+                "resource": resource,
+                "op": op,
+                "attempt": attempt,
+                "at": instant(at),
+            }
+        )
+    return rows
+
+
+def outbox_rows(run: str, row: Row) -> list[Values]:
+    """One row a notice, without what becomes of it."""
+    return [
+        {"id": notice_id(notice), "run": run, "position": position, "notice": canonical.dumps(dict(notice))}
+        for position, notice in enumerate(row.outbox, 1)
+    ]
+
+
+def delivery_rows(run: str, row: Row) -> list[Values]:
+    """List the delivery that made the run, if one did."""
+    if row.delivery is None:
+        return []
+    return [{"source": row.source, "delivery": row.delivery, "digest": row.delivery_digest, "run": run}]
+
+
+def rows_of(run: str, row: Row) -> dict[str, list[Values]]:
+    """Every row of every derived table that follows from ``row``."""
+    return {
+        "runs": [run_row(run, row)],
+        "holds": hold_rows(run, row),
+        "touches": touch_rows(run, row),
+        "attempts": attempt_rows(run, row),
+        "outbox": outbox_rows(run, row),
+        "deliveries": delivery_rows(run, row),
+    }
+
+
+def row_from(
+    values: Mapping[str, Any],
+    *,
+    attempts: Iterable[tuple[str, str, int, str]] = (),
+    outbox: Iterable[dict[str, Any]] = (),
+) -> Row:
+    """Make the row behind the columns of ``runs``; all that the run touches stand for its resources."""
+    return Row(
+        **{name: values[name] for name in (*_PLAIN, *_TIMES)},
+        holds=tuple(canonical.loads(values["holds"])),
+        resources=tuple(canonical.loads(values["touches"])),
+        attempts=tuple(attempts),
+        outbox=tuple(outbox),
+    )

@@ -1,0 +1,36 @@
+"""What the ledger itself writes into chain ``desk``: stops, starts and erasures, and what follows."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from state.entry import Draft, Kind, Role
+from state.ledger.port import Stop
+
+
+def stopped(stop: Stop) -> Draft:
+    """Say that the switch was set for a scope."""
+    body = {"scope": stop.scope, "by": stop.by, "at": stop.at, "why": stop.why}
+    return Draft(kind=Kind.STOPPED, role=Role.HUMAN, actor=stop.by, body=body)
+
+
+def started(scope: str, *, by: str, at: str) -> Draft:
+    """Say that a stop was lifted."""
+    return Draft(kind=Kind.STARTED, role=Role.HUMAN, actor=by, body={"scope": scope, "by": by, "at": at})
+
+
+def erased(digest: str, *, by: str, at: str, why: str) -> Draft:
+    """Say that the text behind a digest was erased."""
+    body = {"payload": digest, "by": by, "at": at, "why": why}
+    return Draft(kind=Kind.ERASED, role=Role.HUMAN, actor=by, body=body)
+
+
+def stops_of(entries: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Stop]:
+    """List the stops in force behind the (kind, body) of chain ``desk``, by scope."""
+    found: dict[str, Stop] = {}
+    for kind, body in entries:
+        if kind == Kind.STOPPED:
+            stop = Stop(scope=body["scope"], by=body["by"], at=body["at"], why=body["why"])
+            found[stop.scope] = stop
+        elif kind == Kind.STARTED:
+            found.pop(body["scope"], None)
+    return found

@@ -1,0 +1,323 @@
+"""The ledger in memory: the same contract, for fast tests and simulation. Nothing outlives the process."""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from state import canonical, instants
+from state.entry import DESK, Draft, Entry, Head, head_of, seal
+from state.errors import FencedError, UnknownRunError
+from state.ledger import audit, desk
+from state.ledger.derived import attempt_rows, instant, row_from, run_row
+from state.ledger.memory_tables import Posted, Tables
+from state.ledger.port import (
+    Append,
+    Finding,
+    Limit,
+    Project,
+    Query,
+    Record,
+    Row,
+    RunInfo,
+    Signal,
+    Stop,
+    Worker,
+)
+from state.ledger.refusals import How, check_append, check_shape
+
+MOST_RUNS = 1_000
+
+
+def _system_clock() -> str:
+    return instants.iso(datetime.now(UTC))
+
+
+class MemoryLedger:
+    """See ``state.ledger.port.Ledger``. Threads may share it; ``close`` leaves it as it is."""
+
+    def __init__(
+        self,
+        *,
+        clock: Callable[[], str] = _system_clock,
+        code: str = "",
+        project: Project | None = None,
+        payload_key: bytes | None = None,
+    ) -> None:
+        """``clock`` is the database's; ``project`` and ``payload_key`` are what ``verify`` needs."""
+        self.now = clock  # the database's clock, as an instant
+        self._code, self._project, self._payload_key = code, project, payload_key
+        self._lock = threading.RLock()
+        self._tables = Tables()
+
+    # runs
+    def create(self, append: Append) -> Head:
+        """Begin the chain of a new run."""
+        return self._store(append, How.CREATE, None)
+
+    def claim(self, append: Append, *, worker: str) -> Head:
+        """Append ``claimed`` under the next epoch, and make ``worker`` the holder."""
+        return self._store(append, How.CLAIM, worker)
+
+    def append(self, append: Append) -> Head:
+        """Append as the holder."""
+        return self._store(append, How.APPEND, None)
+
+    def _store(self, append: Append, how: How, worker: str | None) -> Head:
+        check_shape(append, how)
+        run, row = append.run, append.row
+        run_row(run, row)  # refuses what SQL could not store
+        attempt_rows(run, row)
+        with self._lock:
+            before = self._tables.rows.get(run)
+            present = self._tables.present(run, before)
+            self._tables.check_notices(run, row)
+            check_append(append, how, present=present, view=self._tables, now=self.now())
+            self._tables.enter(append.entries)
+            self._tables.epochs[run] = append.epoch
+            self._tables.derive(run, before, row)
+            if worker is not None:
+                self._tables.claims[run] = (append.epoch, worker)
+            for signal in append.folds:
+                self._tables.posted[signal].folded_seq = append.entries[-1].seq
+            for payload in append.payloads:
+                if self._tables.texts.get(payload.digest) is None:
+                    self._tables.texts[payload.digest] = payload.text
+            return head_of(self._tables.chains[run])
+
+    def read(self, run: str, *, after: int = 0) -> list[Entry]:
+        """Read the entries of a chain in order."""
+        with self._lock:
+            return self._tables.chains.get(run, [])[after:]
+
+    def info(self, run: str) -> RunInfo:
+        """Read the derived row of a run."""
+        with self._lock:
+            row = self._row(run)
+            notices = sorted(
+                (n for n in self._tables.notices.values() if n.run == run), key=lambda n: n.position
+            )
+            sent = [(r["resource"], r["op"], r["attempt"], r["at"]) for r in attempt_rows(run, row)]
+            return self._info(run, attempts=sent, outbox=(dict(n.body) for n in notices))
+
+    def _row(self, run: str) -> Row:
+        if run not in self._tables.rows:
+            raise UnknownRunError(f"no run {run}")
+        return self._tables.rows[run]
+
+    def _info(self, run: str, **more: Any) -> RunInfo:
+        _, worker = self._tables.claims.get(run, (0, None))
+        row = row_from(run_row(run, self._tables.rows[run]), **more)
+        return RunInfo(
+            run=run,
+            head=head_of(self._tables.chains[run]),
+            epoch=self._tables.epochs[run],
+            worker=worker,
+            row=row,
+        )
+
+    def runs(self, query: Query) -> list[RunInfo]:
+        """List runs, newest first."""
+        with self._lock:
+            newest = sorted(self._tables.rows, reverse=True)
+            found = [self._info(run) for run in newest if query.before is None or run < query.before]
+            return [info for info in found if _asked(info.row, query)][: max(0, min(query.limit, MOST_RUNS))]
+
+    def count_runs(self, limit: Limit) -> int:
+        """Count the runs that count against a limit now."""
+        with self._lock:
+            return self._tables.count(limit, "")
+
+    def release(self, run: str, epoch: int) -> None:
+        """Give the claim back."""
+        with self._lock:
+            self._row(run)
+            if self._tables.claims.get(run, (0, ""))[0] == epoch:
+                self._tables.claims.pop(run, None)
+
+    def claimable(self, *, limit: int = 100) -> list[RunInfo]:
+        """List runs that a worker may claim now, oldest due first."""
+        with self._lock:
+            now = self.now()
+            waiting = {p.signal.run for p in self._tables.posted.values() if p.folded_seq is None}
+            found = [self._info(run) for run in self._tables.rows if self._may_be_claimed(run, now, waiting)]
+            return sorted(found, key=lambda info: (min(info.row.due_at or now, now), info.run))[:limit]
+
+    def _may_be_claimed(self, run: str, now: str, waiting: set[str]) -> bool:
+        row = self._tables.rows[run]
+        live = row.ended_at is None
+        due = row.due_at is not None and instant(row.due_at) <= now
+        if run not in self._tables.claims:
+            return due or (live and run in waiting)
+        worker = self._tables.crew.get(self._tables.claims[run][1])
+        lost = worker is None or worker[0].lease_until <= now
+        return lost and (live or due)
+
+    def next_due(self) -> str | None:
+        """Find when the next run that nobody holds is due."""
+        with self._lock:
+            due = [
+                instant(row.due_at)
+                for run, row in self._tables.rows.items()
+                if row.due_at and run not in self._tables.claims
+            ]
+            return min(due, default=None)
+
+    # resources
+    def holder(self, resource: str) -> str | None:
+        """Find the run that holds a resource."""
+        with self._lock:
+            return self._tables.held.get(resource)
+
+    def attempts_on(self, resource: str, *, since: str) -> int:
+        """Count write intents on a resource since an instant, over all runs."""
+        first = instant(since)
+        with self._lock:
+            sent = [attempt for row in self._tables.rows.values() for attempt in row.attempts]
+            return sum(at >= first for on, _, _, at in sent if on == resource)
+
+    def escalated_on(self, resource: str) -> list[str]:
+        """List live runs with an open escalation that hold the resource."""
+        with self._lock:
+            run = self._tables.held.get(resource)
+            if run is None or self._tables.rows[run].ended_at or self._tables.rows[run].escalation is None:
+                return []
+            return [run]
+
+    # signals
+    def post(self, signal: Signal) -> bool:
+        """Store a signal; False when its id is known already."""
+        body = canonical.loads(canonical.dumps(signal.body))
+        with self._lock:
+            self._row(signal.run)
+            if signal.id in self._tables.posted:
+                return False
+            arrival = sum(p.signal.run == signal.run for p in self._tables.posted.values()) + 1
+            self._tables.posted[signal.id] = Posted(signal=replace(signal, body=body), arrival=arrival)
+            return True
+
+    def signals(self, run: str) -> list[Signal]:
+        """Read the signals of a run not yet folded, in order of arrival."""
+        with self._lock:
+            return [
+                p.signal for p in self._tables.posted.values() if p.signal.run == run and p.folded_seq is None
+            ]
+
+    # workers
+    def register(self, worker: Worker) -> None:
+        """Make a worker known, with a lease from the database's now."""
+        with self._lock:
+            lease_ms = round(worker.lease_s * 1000)
+            until = instants.after(self.now(), lease_ms / 1000)
+            self._tables.crew[worker.id] = (
+                replace(worker, lease_until=until, lease_s=lease_ms / 1000),
+                lease_ms,
+            )
+
+    def renew(self, worker: str) -> str:
+        """Renew the lease; return until when."""
+        with self._lock:
+            if worker not in self._tables.crew:
+                raise FencedError(f"worker {worker} was removed: its runs may have other holders")
+            self.register(self._tables.crew[worker][0])
+            return self._tables.crew[worker][0].lease_until
+
+    def workers(self) -> list[Worker]:
+        """List registered workers."""
+        with self._lock:
+            return [self._tables.crew[worker][0] for worker in sorted(self._tables.crew)]
+
+    def forget(self, worker: str) -> None:
+        """Remove a worker that left or was seen dead."""
+        with self._lock:
+            self._tables.crew.pop(worker, None)
+
+    # the switch, the desk
+    def stop(self, stop: Stop) -> None:
+        """Set the switch for a scope, with its entry in chain ``desk``."""
+        with self._lock:
+            self.append_desk([desk.stopped(stop)], at=stop.at, code=self._code)
+            self._tables.stopping[stop.scope] = stop
+
+    def start(self, scope: str, *, by: str, at: str) -> bool:
+        """Lift a stop, with its entry; False where none was set."""
+        with self._lock:
+            if scope not in self._tables.stopping:
+                return False
+            self.append_desk([desk.started(scope, by=by, at=at)], at=at, code=self._code)
+            del self._tables.stopping[scope]
+            return True
+
+    def stops(self) -> list[Stop]:
+        """List stops in force."""
+        with self._lock:
+            return [self._tables.stopping[scope] for scope in sorted(self._tables.stopping)]
+
+    def append_desk(self, drafts: Sequence[Draft], *, at: str, code: str) -> list[Entry]:
+        """Append to chain ``desk``, behind whoever came first."""
+        with self._lock:
+            head = head_of(self._tables.chains.get(DESK, []))
+            entries: list[Entry] = []
+            for draft in drafts:
+                entry = seal(draft, run=DESK, head=head, at=at, epoch=0, code=code)
+                head = Head(seq=entry.seq, hash=entry.hash)
+                entries.append(entry)
+            if entries:
+                self._tables.enter(entries)
+            return entries
+
+    # payloads, outbox
+    def payload(self, digest: str) -> str | None:
+        """Read the text behind a digest."""
+        with self._lock:
+            return self._tables.texts.get(digest)
+
+    def erase(self, digest: str, *, by: str, at: str, why: str) -> bool:
+        """Erase the text behind a digest, with its entry in chain ``desk``."""
+        with self._lock:
+            if self._tables.texts.get(digest) is None:
+                return False
+            self.append_desk([desk.erased(digest, by=by, at=at, why=why)], at=at, code=self._code)
+            self._tables.texts[digest] = None
+            return True
+
+    def outbox(self, *, limit: int = 100) -> list[dict[str, Any]]:
+        """Read the notices not yet delivered."""
+        with self._lock:
+            waiting = [notice for notice in self._tables.notices.values() if notice.delivered_at is None]
+            waiting.sort(key=lambda notice: (notice.run, notice.position))
+            return [{**notice.body, "run": notice.run} for notice in waiting[:limit]]
+
+    def delivered(self, notice: str) -> None:
+        """Mark a notice as delivered."""
+        with self._lock:
+            found = self._tables.notices.get(notice)
+            if found is not None and found.delivered_at is None:
+                found.delivered_at = self.now()
+
+    # proof
+    def verify(self) -> Iterator[Finding]:
+        """Check every chain, and every table against the chains, as of one moment."""
+        yield from audit.findings(self.records(), project=self._project, payload_key=self._payload_key)
+
+    def records(self, run: str | None = None) -> Iterator[Record]:
+        """Read every row of every table as of one moment, grouped by run."""
+        with self._lock:
+            found = list(self._tables.records(run))
+        yield from found
+
+    def close(self) -> None:
+        """Leave it as it is: there is nothing to finish."""
+
+
+def _asked(row: Row, query: Query) -> bool:
+    for name in ("runbook", "target", "requester", "state"):
+        wanted = getattr(query, name)
+        if wanted is not None and getattr(row, name) != wanted:
+            return False
+    if query.live is not None and (row.ended_at is None) is not query.live:
+        return False
+    if query.lanes and row.lane not in query.lanes:
+        return False
+    return query.resource is None or query.resource in row.resources

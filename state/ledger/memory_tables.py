@@ -1,0 +1,197 @@
+"""The tables of the ledger in memory, and what the law asks of them; whoever calls holds the lock."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from state import canonical
+from state.entry import Entry, head_of
+from state.errors import StorageError
+from state.ledger.derived import entry_row, instant, notice_id, rows_of, seal_of
+from state.ledger.payload import references
+from state.ledger.port import Limit, Record, Row, Signal, Stop, Worker
+from state.ledger.refusals import Present, matches
+
+
+@dataclass(slots=True, kw_only=True)
+class Posted:
+    """A signal as it waits: its place in the order of arrival, and the seq under which it was folded."""
+
+    signal: Signal
+    arrival: int
+    folded_seq: int | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Notice:
+    """A notice as it waits."""
+
+    run: str
+    position: int
+    body: dict[str, Any]
+    delivered_at: str | None = None
+
+
+class Tables:
+    """Chains, and everything beside them, as one process knows it."""
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.chains: dict[str, list[Entry]] = {}
+        self.epochs: dict[str, int] = {}
+        self.rows: dict[str, Row] = {}
+        self.claims: dict[str, tuple[int, str]] = {}
+        self.held: dict[str, str] = {}
+        self.came: dict[tuple[str, str], tuple[str, str | None]] = {}
+        self.needs: dict[str, set[str]] = {}
+        self.notices: dict[str, Notice] = {}
+        self.posted: dict[str, Posted] = {}
+        self.crew: dict[str, tuple[Worker, int]] = {}
+        self.stopping: dict[str, Stop] = {}
+        self.texts: dict[str, str | None] = {}
+
+    # what the law asks (state.ledger.refusals.View)
+    def stopped(self, scopes: Sequence[str]) -> str | None:
+        """Return the first of ``scopes`` that is stopped."""
+        return next((scope for scope in scopes if scope in self.stopping), None)
+
+    def holder(self, resource: str) -> str | None:
+        """Return the run that holds ``resource``."""
+        return self.held.get(resource)
+
+    def needed_by(self, once_key: str, now: str) -> str | None:
+        """Return the run for which ``once_key`` counts at ``now``."""
+        for run in sorted(self.needs.get(once_key, ())):
+            until = self.rows[run].once_until
+            if not until or instant(until) > now:
+                return run
+        return None
+
+    def delivered_as(self, source: str, delivery: str) -> tuple[str, str | None] | None:
+        """Return the run and the body's digest under which a delivery came before."""
+        return self.came.get((source, delivery))
+
+    def count(self, limit: Limit, but: str) -> int:
+        """Count the runs that count against ``limit``, other than ``but``."""
+        return sum(run != but and _counts(row, limit) for run, row in self.rows.items())
+
+    def waits(self, run: str, signal: str) -> bool:
+        """Tell whether ``signal`` waits for ``run``."""
+        posted = self.posted.get(signal)
+        return posted is not None and posted.signal.run == run and posted.folded_seq is None
+
+    def present(self, run: str, row: Row | None) -> Present | None:
+        """Describe the run as it is now; None where it has not begun."""
+        if row is None:
+            return None
+        return Present(
+            head=head_of(self.chains[run]),
+            epoch=self.epochs[run],
+            held=run in self.claims,
+            holds=frozenset(row.holds),
+            once_key=row.once_key,
+            delivery=row.delivery,
+        )
+
+    def check_notices(self, run: str, row: Row) -> None:
+        """StorageError where a notice has an id that another one has."""
+        ids = [notice_id(notice) for notice in row.outbox]
+        if len(set(ids)) != len(ids) or any(i in self.notices and self.notices[i].run != run for i in ids):
+            raise StorageError("the id of a notice is taken")
+
+    def enter(self, entries: Sequence[Entry]) -> None:
+        """Enter entries, their bodies parsed from the text that was sealed."""
+        chain = self.chains.setdefault(entries[0].run, [])
+        chain.extend(replace(entry, body=canonical.loads(entry.body_text)) for entry in entries)
+
+    def derive(self, run: str, before: Row | None, row: Row) -> None:
+        """Replace what followed from ``before`` by what follows from ``row``."""
+        if before is not None:
+            for resource in before.holds:
+                self.held.pop(resource, None)
+            if before.once_key is not None:
+                self.needs[before.once_key].discard(run)
+            if before.delivery is not None:
+                self.came.pop((before.source, before.delivery), None)
+        self.rows[run] = row
+        self.held.update(dict.fromkeys(row.holds, run))
+        if row.once_key is not None:
+            self.needs.setdefault(row.once_key, set()).add(run)
+        if row.delivery is not None:
+            self.came[row.source, row.delivery] = (run, row.delivery_digest)
+        wanted = {notice_id(notice) for notice in row.outbox}
+        for gone in [i for i, notice in self.notices.items() if notice.run == run and i not in wanted]:
+            del self.notices[gone]
+        for position, notice in enumerate(row.outbox, 1):
+            body = canonical.loads(canonical.dumps(dict(notice)))
+            self.notices.setdefault(notice_id(notice), Notice(run=run, position=position, body=body))
+
+    def records(self, run: str | None) -> Iterator[Record]:
+        """Yield every row of every table as SQL would hold it, by run; or those of ``run`` alone."""
+        wanted: set[str] = set()
+        for name in sorted(self.chains) if run is None else [run]:
+            for table, row in self._of_run(name):
+                if table == "entries":
+                    wanted.update(references(canonical.loads(row["body"])))
+                yield table, row
+        if run is None:
+            for scope, stop in sorted(self.stopping.items()):
+                yield "stops", {"scope": scope, "by": stop.by, "at": stop.at, "why": stop.why}
+            for worker, lease_ms in self.crew.values():
+                yield "workers", _worker_row(worker, lease_ms)
+        for digest, text in sorted(self.texts.items()):
+            if run is None or digest in wanted:
+                yield "payloads", {"digest": digest, "text": text}
+
+    def _of_run(self, run: str) -> Iterator[Record]:
+        chain = self.chains.get(run, [])
+        for entry in chain:
+            yield "entries", entry_row(entry)
+        if chain:
+            head = head_of(chain)
+            epoch = self.epochs.get(run, 0)
+            yield "heads", {"run": run, "seq": head.seq, "hash": head.hash, "epoch": epoch}
+        if run not in self.rows:
+            return
+        for table, rows in rows_of(run, self.rows[run]).items():
+            for row in rows:
+                yield table, self._delivery_of(row) if table == "outbox" else row
+        if run in self.claims:
+            epoch, worker = self.claims[run]
+            yield (
+                "claims",
+                {"run": run, "epoch": epoch, "worker": worker, "seal": seal_of(run, epoch, worker)},
+            )
+        for posted in self.posted.values():
+            if posted.signal.run == run:
+                yield "signals", _signal_row(posted)
+
+    def _delivery_of(self, row: dict[str, Any]) -> dict[str, Any]:
+        at = self.notices[row["id"]].delivered_at
+        return {**row, "delivered_at": at, "seal": seal_of(row["id"], at)}
+
+
+def _signal_row(posted: Posted) -> dict[str, Any]:
+    s = posted.signal
+    row: dict[str, Any] = {
+        "id": s.id, "run": s.run, "arrival": posted.arrival, "kind": s.kind, "by": s.by, "at": s.at,
+        "body": canonical.dumps(s.body), "folded_seq": posted.folded_seq,
+    }  # fmt: skip
+    return {**row, "seal": seal_of(*row.values())}
+
+
+def _worker_row(worker: Worker, lease_ms: int) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": worker.id, "boot_id": worker.boot_id, "pid_ns": worker.pid_ns, "pid": worker.pid,
+        "start_time": worker.start_time, "uid": worker.uid, "lock_file": worker.lock_file,
+        "lease_until": worker.lease_until, "lease_ms": lease_ms,
+    }  # fmt: skip
+    return {**row, "seal": seal_of(*row.values())}
+
+
+def _counts(row: Row, limit: Limit) -> bool:
+    if row.runbook != limit.runbook or row.state == "rejected" or not matches(row.target, limit.targets):
+        return False
+    if limit.kind == "concurrency":
+        return row.ended_at is None
+    return bool(row.created_at) and instant(row.created_at) >= instant(limit.since)

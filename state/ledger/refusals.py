@@ -1,0 +1,188 @@
+"""Why an append is refused: the law of every store, first match wins, asked inside the append's transaction.
+
+Whatever is refused here is refused before anything is written, so that one run's refusal leaves the
+appends that share its transaction alone.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from state.entry import DESK, Entry, Head, Kind, rehash
+from state.errors import (
+    DeliveryConflictError,
+    DuplicateNeedError,
+    FencedError,
+    HeadMovedError,
+    LimitReachedError,
+    ResourceHeldError,
+    SwitchedOffError,
+    UnknownRunError,
+    UnknownSignalError,
+    UnsoundLedgerError,
+)
+from state.ledger.port import Append, Limit
+
+
+class How(StrEnum):
+    """Which of the three appends this is."""
+
+    CREATE = "create"
+    CLAIM = "claim"
+    APPEND = "append"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """A run as the store has it now; ``held``: its claim is in force."""
+
+    head: Head
+    epoch: int
+    held: bool
+    holds: frozenset[str]
+    once_key: str | None
+    delivery: str | None
+
+
+class View(Protocol):
+    """What the law asks of a store, inside the transaction of the append."""
+
+    def stopped(self, scopes: Sequence[str]) -> str | None:
+        """Return the first of ``scopes`` that is stopped."""
+
+    def holder(self, resource: str) -> str | None:
+        """Return the run that holds ``resource``."""
+
+    def needed_by(self, once_key: str, now: str) -> str | None:
+        """Return the run for which ``once_key`` counts at ``now``."""
+
+    def delivered_as(self, source: str, delivery: str) -> tuple[str, str | None] | None:
+        """Return the run and the body's digest under which a delivery came before."""
+
+    def count(self, limit: Limit, but: str) -> int:
+        """Count the runs that count against ``limit``, other than ``but``."""
+
+    def waits(self, run: str, signal: str) -> bool:
+        """Tell whether ``signal`` waits for ``run``."""
+
+
+def check_shape(append: Append, how: How) -> None:
+    """UnsoundLedgerError where the entries are not what their append says they are; no store is asked."""
+    if not append.entries:
+        raise UnsoundLedgerError("an append without entries")
+    if append.run == DESK:
+        raise UnsoundLedgerError(f"chain {DESK} is no run")
+    if how is How.CREATE and (append.epoch or append.head != Head()):
+        raise UnsoundLedgerError("a new run begins behind the genesis head, under epoch 0")
+    head = append.head
+    for place, entry in enumerate(append.entries):
+        check_next(entry, run=append.run, epoch=append.epoch, head=head)
+        if (entry.kind is Kind.CLAIMED) is not (how is How.CLAIM and place == 0):
+            raise UnsoundLedgerError(f"a {how} whose entry {entry.seq} is {entry.kind}")
+        head = Head(seq=entry.seq, hash=entry.hash)
+
+
+def check_next(entry: Entry, *, run: str, epoch: int, head: Head) -> None:
+    """UnsoundLedgerError where ``entry`` does not continue ``head`` under ``epoch``."""
+    if (entry.run, entry.epoch, entry.seq, entry.prev) != (run, epoch, head.seq + 1, head.hash):
+        raise UnsoundLedgerError(
+            f"entry {entry.run}/{entry.seq} does not continue {run}/{head.seq}, epoch {epoch}"
+        )
+    if rehash(entry) != entry.hash:
+        raise UnsoundLedgerError(f"entry {entry.run}/{entry.seq} is not sealed by its own hash")
+
+
+def _place(append: Append, how: How, present: Present | None) -> None:
+    if how is How.CREATE:
+        if present is not None:
+            raise HeadMovedError(f"run {append.run} exists")
+        return
+    if present is None:
+        raise UnknownRunError(f"no run {append.run}")
+    if how is How.CLAIM:
+        if append.epoch != present.epoch + 1:
+            raise HeadMovedError(
+                f"run {append.run} is at epoch {present.epoch}: epoch {append.epoch} came late"
+            )
+    elif append.epoch != present.epoch:
+        raise FencedError(f"run {append.run} is at epoch {present.epoch}, not {append.epoch}")
+    elif append.epoch and not present.held:
+        raise FencedError(f"the claim of epoch {append.epoch} on run {append.run} was released")
+    if append.head != present.head:
+        raise HeadMovedError(f"run {append.run} ends at {present.head.seq}, not as {append.head.seq} says")
+
+
+def _switch(append: Append, view: View) -> None:
+    scope = view.stopped(append.stop_scopes) if append.stop_scopes else None
+    if scope is not None:
+        raise SwitchedOffError(scope)
+
+
+def _delivery(append: Append, present: Present | None, view: View) -> None:
+    row = append.row
+    if row.delivery is None or (present is not None and present.delivery == row.delivery):
+        return
+    before = view.delivered_as(row.source, row.delivery)
+    if before is None or before[0] == append.run:
+        return
+    run, digest = before
+    if digest != row.delivery_digest:
+        raise DeliveryConflictError(row.delivery, run)
+    raise DuplicateNeedError(run)
+
+
+def _need(append: Append, present: Present | None, view: View, now: str) -> None:
+    key = append.row.once_key
+    if key is None or (present is not None and present.once_key == key):
+        return
+    run = view.needed_by(key, now)
+    if run is not None and run != append.run:
+        raise DuplicateNeedError(run)
+
+
+def _holds(append: Append, present: Present | None, view: View) -> None:
+    held = present.holds if present is not None else frozenset()
+    for resource in append.row.holds:
+        if resource in held:
+            continue
+        run = view.holder(resource)
+        if run is not None and run != append.run:
+            raise ResourceHeldError(resource, run)
+
+
+def _limits(append: Append, view: View) -> None:
+    for limit in append.limits:
+        found = view.count(limit, append.run)
+        if found >= limit.most:
+            raise LimitReachedError(limit.kind, limit.most, found)
+
+
+def _signals(append: Append, view: View) -> None:
+    if len(set(append.folds)) != len(append.folds):
+        raise UnknownSignalError("a signal is folded twice by one append")
+    for signal in append.folds:
+        if not view.waits(append.run, signal):
+            raise UnknownSignalError(f"no signal {signal} waits for run {append.run}")
+
+
+def check_append(append: Append, how: How, *, present: Present | None, view: View, now: str) -> None:
+    """Raise the first reason for which this append is refused; return where there is none."""
+    law: tuple[Callable[[], None], ...] = (
+        lambda: _place(append, how, present),
+        lambda: _switch(append, view),
+        lambda: _delivery(append, present, view),
+        lambda: _need(append, present, view, now),
+        lambda: _holds(append, present, view),
+        lambda: _limits(append, view),
+        lambda: _signals(append, view),
+    )
+    for rule in law:
+        rule()
+
+
+def matches(target: str, patterns: Sequence[str]) -> bool:
+    """Tell whether ``target`` is among a limit's ``targets``: exact, or a prefix and ``*``; none are all."""
+    if not patterns:
+        return True
+    return any(target.startswith(p[:-1]) if p.endswith("*") else target == p for p in patterns)

@@ -1,0 +1,166 @@
+"""How an append is stored: head, entries, derived rows, all in the transaction it is given."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import BindParameter, bindparam, delete, select, update
+from sqlalchemy.engine import Dialect
+from sqlalchemy.engine.interfaces import DBAPICursor
+
+from state.entry import Entry, Head
+from state.errors import HeadMovedError
+from state.ledger.derived import attempt_rows, delivery_rows, entry_row, outbox_rows, run_row, seal_of
+from state.ledger.port import Append, Row
+from state.ledger.refusals import How, Present, check_append
+from state.ledger.sql import schema
+from state.ledger.sql.statement import Statement, inserting
+from state.ledger.sql.view import SqlView, ViewStatements
+
+Values = dict[str, Any]
+_RUN_COLUMNS = tuple(column.name for column in schema.runs.columns)
+
+
+class Chains:
+    """Stores appends. Everything that may refuse is asked before anything is written."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        """Compile the statements for ``dialect``."""
+        s = schema
+        of_run: BindParameter[str] = bindparam("of_run")
+        self._asks = ViewStatements(dialect)
+        self._begin = Statement(inserting(s.heads), dialect)
+        self._move = Statement(
+            update(s.heads)
+            .where(s.heads.c.run == of_run, s.heads.c.seq == bindparam("old_seq"))
+            .where(s.heads.c.hash == bindparam("old_hash"), s.heads.c.epoch == bindparam("old_epoch"))
+            .values(seq=bindparam("seq"), hash=bindparam("hash"), epoch=bindparam("epoch")),
+            dialect,
+        )
+        self._head = Statement(select(s.heads.c.seq, s.heads.c.hash).where(s.heads.c.run == of_run), dialect)
+        self._enter = Statement(inserting(s.entries), dialect)
+        self._present = Statement(
+            select(s.heads.c.seq, s.heads.c.hash, s.heads.c.epoch, s.claims.c.epoch, *s.runs.columns)
+            .select_from(s.heads)
+            .join(s.runs, s.runs.c.run == s.heads.c.run)
+            .outerjoin(s.claims, s.claims.c.run == s.heads.c.run)
+            .where(s.heads.c.run == of_run),
+            dialect,
+        )
+        self._new_run = Statement(inserting(s.runs), dialect)
+        changed: dict[str, Any] = {name: bindparam(name) for name in _RUN_COLUMNS if name != "run"}
+        self._set_run = Statement(update(s.runs).where(s.runs.c.run == of_run).values(changed), dialect)
+        self._unclaim = Statement(delete(s.claims).where(s.claims.c.run == of_run), dialect)
+        self._claim = Statement(inserting(s.claims), dialect)
+        self._tables = {
+            table.name: (
+                Statement(delete(table).where(table.c.run == of_run), dialect),
+                Statement(inserting(table), dialect),
+            )
+            for table in (s.holds, s.touches, s.attempts, s.deliveries)
+        }
+        self._put_notice = Statement(inserting(s.outbox), dialect)
+        self._drop_notice = Statement(delete(s.outbox).where(s.outbox.c.id == bindparam("of_id")), dialect)
+        signal = s.signals.c.id == bindparam("of_id")
+        self._signal = Statement(select(*s.signals.columns).where(signal), dialect)
+        self._fold = Statement(
+            update(s.signals).where(signal).values(folded_seq=bindparam("folded"), seal=bindparam("seal")),
+            dialect,
+        )
+
+    def head(self, cursor: DBAPICursor, run: str) -> Head | None:
+        """Where the chain ends now; None where it has not begun."""
+        found = self._head.row(cursor, of_run=run)
+        return Head(seq=found[0], hash=found[1]) if found else None
+
+    def extend(self, cursor: DBAPICursor, entries: Sequence[Entry], *, head: Head | None, epoch: int) -> None:
+        """Move the head from ``head`` (None: begin) under ``epoch`` behind ``entries``, and enter them."""
+        last = entries[-1]
+        if head is None:
+            self._begin.run(cursor, run=last.run, seq=last.seq, hash=last.hash, epoch=last.epoch)
+        else:
+            moved = self._move.run(
+                cursor, of_run=last.run, old_seq=head.seq, old_hash=head.hash, old_epoch=epoch,
+                seq=last.seq, hash=last.hash, epoch=last.epoch,
+            )  # fmt: skip
+            if moved != 1:
+                raise HeadMovedError(f"run {last.run} does not end at {head.seq}")
+        self._enter.many(cursor, [entry_row(entry) for entry in entries])
+
+    def store(self, cursor: DBAPICursor, append: Append, how: How, *, now: str, worker: str | None) -> Head:
+        """Store ``append`` with all that follows from it, or raise why it is refused."""
+        found = self._present.row(cursor, of_run=append.run)
+        before: Values | None = dict(zip(_RUN_COLUMNS, found[4:], strict=True)) if found else None
+        present = None
+        if found is not None and before is not None:
+            present = Present(
+                head=Head(seq=found[0], hash=found[1]),
+                epoch=found[2],
+                held=found[3] is not None,
+                holds=_listed(before["holds"]),
+                once_key=before["once_key"],
+                delivery=before["delivery"],
+            )
+        after = run_row(append.run, append.row)
+        notices = outbox_rows(append.run, append.row)
+        attempts = attempt_rows(append.run, append.row, after=before["attempts"] if before else 0)
+        check_append(append, how, present=present, view=SqlView(self._asks, cursor), now=now)
+        self.extend(
+            cursor,
+            append.entries,
+            head=present.head if present else None,
+            epoch=present.epoch if present else 0,
+        )
+        self._derive(cursor, append.row, before=before, after=after, attempts=attempts)
+        self._notify(cursor, notices, before=_listed(before["notices"]) if before else frozenset())
+        if worker is not None:
+            self._unclaim.run(cursor, of_run=append.run)
+            seal = seal_of(append.run, append.epoch, worker)
+            self._claim.run(cursor, run=append.run, epoch=append.epoch, worker=worker, seal=seal)
+        last = append.entries[-1]
+        for signal in append.folds:
+            self._fold_in(cursor, signal, last.seq)
+        return Head(seq=last.seq, hash=last.hash)
+
+    def _derive(
+        self, cursor: DBAPICursor, row: Row, *, before: Values | None, after: Values, attempts: list[Values]
+    ) -> None:
+        run = after["run"]
+        if before is None:
+            self._new_run.run(cursor, **after)
+        elif after != before:
+            self._set_run.run(cursor, of_run=run, **after)
+        old: Mapping[str, Any] = before or {"holds": "[]", "touches": "[]", "attempts": 0, "delivery": None}
+        for table in ("holds", "touches"):
+            if after[table] != old[table]:
+                rows = [{"resource": resource, "run": run} for resource in sorted(_listed(after[table]))]
+                self._replace(cursor, table, run, rows)
+        if after["attempts"] < old["attempts"]:
+            self._replace(cursor, "attempts", run, attempt_rows(run, row))
+        elif attempts:
+            self._tables["attempts"][1].many(cursor, attempts)
+        if after["delivery"] != old["delivery"]:
+            self._replace(cursor, "deliveries", run, delivery_rows(run, row))
+
+    def _replace(self, cursor: DBAPICursor, table: str, run: str, rows: list[Values]) -> None:
+        clear, insert = self._tables[table]
+        clear.run(cursor, of_run=run)
+        if rows:
+            insert.many(cursor, rows)
+
+    def _notify(self, cursor: DBAPICursor, notices: list[Values], *, before: frozenset[str]) -> None:
+        wanted = {notice["id"] for notice in notices}
+        for gone in sorted(before - wanted):
+            self._drop_notice.run(cursor, of_id=gone)
+        for notice in notices:
+            if notice["id"] not in before:
+                self._put_notice.run(cursor, **notice, delivered_at=None, seal=seal_of(notice["id"], None))
+
+    def _fold_in(self, cursor: DBAPICursor, signal: str, seq: int) -> None:
+        found = self._signal.row(cursor, of_id=signal)
+        if found is not None:
+            self._fold.run(cursor, of_id=signal, folded=seq, seal=seal_of(*found[:-2], seq))
+
+
+def _listed(text: str) -> frozenset[str]:
+    return frozenset(json.loads(text)) if text != "[]" else frozenset()

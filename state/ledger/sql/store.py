@@ -1,0 +1,246 @@
+"""The ledger on SQL, put together: appends through the writer, reads beside it, one file."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.exc import DBAPIError
+
+from state import instants
+from state.entry import Draft, Entry, Head
+from state.errors import StorageError
+from state.ledger import audit
+from state.ledger.derived import instant
+from state.ledger.port import (
+    Append,
+    Finding,
+    Limit,
+    Project,
+    Query,
+    Record,
+    RunInfo,
+    Signal,
+    Stop,
+    Worker,
+)
+from state.ledger.refusals import How, check_shape
+from state.ledger.sql import reads
+from state.ledger.sql.chains import Chains
+from state.ledger.sql.desk import Desk
+from state.ledger.sql.presence import MS, Presence
+from state.ledger.sql.records import every_record
+from state.ledger.sql.schema import holds, payloads, stops, workers
+from state.ledger.sql.sqlite import SqliteWriter, reading_engine
+from state.ledger.sql.view import counting
+from state.ledger.sql.writer import Job, Writer
+
+T = TypeVar("T")
+
+
+def system_clock() -> str:
+    """Return the present instant by the host's clock, which is that of an embedded database."""
+    return instants.iso(datetime.now(UTC))
+
+
+class SqlLedger:
+    """The ledger in one database file; see ``state.ledger.port.Ledger``. Made by ``open_ledger``."""
+
+    def __init__(
+        self,
+        path: Path,
+        connection: SqliteWriter,
+        *,
+        code: str,
+        project: Project | None,
+        payload_key: bytes | None,
+        clock: Callable[[], str] | None,
+    ) -> None:
+        """Take over ``connection``, which is open on ``path`` at this program's schema."""
+        self.path = path
+        self.now: Callable[[], str] = clock or system_clock  # the database's clock, as an instant
+        self._code, self._project, self._payload_key = code, project, payload_key
+        dialect = make_url("sqlite://").get_dialect()()
+        self._chains = Chains(dialect)
+        self._desk = Desk(dialect, self._chains)
+        self._presence = Presence(dialect)
+        self._engine = reading_engine(path)
+        self._writer = Writer(connection)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        try:
+            with self._engine.connect() as connection:
+                yield connection
+        except DBAPIError as error:
+            raise StorageError(f"the database could not be read: {error.orig}") from error
+
+    def _write(self, job: Job[T]) -> T:
+        return self._writer.run(job)
+
+    # runs
+    def create(self, append: Append) -> Head:
+        """Begin the chain of a new run."""
+        return self._store(append, How.CREATE, None)
+
+    def claim(self, append: Append, *, worker: str) -> Head:
+        """Append ``claimed`` under the next epoch, and make ``worker`` the holder."""
+        return self._store(append, How.CLAIM, worker)
+
+    def append(self, append: Append) -> Head:
+        """Append as the holder."""
+        return self._store(append, How.APPEND, None)
+
+    def _store(self, append: Append, how: How, worker: str | None) -> Head:
+        check_shape(append, how)
+
+        def job(cursor: Any) -> Head:
+            head = self._chains.store(cursor, append, how, now=self.now(), worker=worker)
+            for payload in append.payloads:
+                self._desk.keep(cursor, payload.digest, payload.text)
+            return head
+
+        return self._write(job)
+
+    def read(self, run: str, *, after: int = 0) -> list[Entry]:
+        """Read the entries of a chain in order."""
+        with self._reading() as connection:
+            return reads.chain(connection, run, after)
+
+    def info(self, run: str) -> RunInfo:
+        """Read the derived row of a run."""
+        with self._reading() as connection:
+            return reads.info(connection, run)
+
+    def runs(self, query: Query) -> list[RunInfo]:
+        """List runs, newest first."""
+        with self._reading() as connection:
+            return reads.listed(connection, reads.listing(query))
+
+    def count_runs(self, limit: Limit) -> int:
+        """Count the runs that count against a limit now."""
+        with self._reading() as connection:
+            return connection.execute(counting(limit)).scalar_one()
+
+    def release(self, run: str, epoch: int) -> None:
+        """Give the claim back."""
+        self._write(lambda cursor: self._presence.release(cursor, run, epoch))
+
+    def claimable(self, *, limit: int = 100) -> list[RunInfo]:
+        """List runs that a worker may claim now, oldest due first."""
+        with self._reading() as connection:
+            return reads.claimable(connection, self.now(), limit)
+
+    def next_due(self) -> str | None:
+        """Find when the next run that nobody holds is due."""
+        with self._reading() as connection:
+            return reads.next_due(connection)
+
+    # resources
+    def holder(self, resource: str) -> str | None:
+        """Find the run that holds a resource."""
+        with self._reading() as connection:
+            return connection.execute(select(holds.c.run).where(holds.c.resource == resource)).scalar()
+
+    def attempts_on(self, resource: str, *, since: str) -> int:
+        """Count write intents on a resource since an instant, over all runs."""
+        with self._reading() as connection:
+            return connection.execute(reads.attempts_on(resource, instant(since))).scalar_one()
+
+    def escalated_on(self, resource: str) -> list[str]:
+        """List live runs with an open escalation that hold the resource."""
+        with self._reading() as connection:
+            return list(connection.execute(reads.escalated_on(resource)).scalars())
+
+    # signals
+    def post(self, signal: Signal) -> bool:
+        """Store a signal; False when its id is known already."""
+        return self._write(lambda cursor: self._presence.post(cursor, signal))
+
+    def signals(self, run: str) -> list[Signal]:
+        """Read the signals of a run not yet folded, in order of arrival."""
+        with self._reading() as connection:
+            return reads.waiting(connection, run)
+
+    # workers
+    def register(self, worker: Worker) -> None:
+        """Make a worker known, with a lease from the database's now."""
+        self._write(lambda cursor: self._presence.register(cursor, worker, self.now()))
+
+    def renew(self, worker: str) -> str:
+        """Renew the lease; return until when."""
+        return self._write(lambda cursor: self._presence.renew(cursor, worker, self.now()))
+
+    def workers(self) -> list[Worker]:
+        """List registered workers."""
+        w = workers.c
+        with self._reading() as connection:
+            return [
+                Worker(
+                    id=f.id, boot_id=f.boot_id, pid_ns=f.pid_ns, pid=f.pid, start_time=f.start_time, uid=f.uid,
+                    lock_file=f.lock_file, lease_until=f.lease_until, lease_s=f.lease_ms / MS,
+                )
+                for f in connection.execute(select(*w).order_by(w.id))
+            ]  # fmt: skip
+
+    def forget(self, worker: str) -> None:
+        """Remove a worker that left or was seen dead."""
+        self._write(lambda cursor: self._presence.forget(cursor, worker))
+
+    # the switch, the desk
+    def stop(self, stop: Stop) -> None:
+        """Set the switch for a scope, with its entry in chain ``desk``."""
+        self._write(lambda cursor: self._desk.stop(cursor, stop, code=self._code))
+
+    def start(self, scope: str, *, by: str, at: str) -> bool:
+        """Lift a stop, with its entry; False where none was set."""
+        return self._write(lambda cursor: self._desk.start(cursor, scope, by=by, at=at, code=self._code))
+
+    def stops(self) -> list[Stop]:
+        """List stops in force."""
+        with self._reading() as connection:
+            found = connection.execute(select(*stops.columns).order_by(stops.c.scope))
+            return [Stop(scope=f.scope, by=f.by, at=f.at, why=f.why) for f in found]
+
+    def append_desk(self, drafts: Sequence[Draft], *, at: str, code: str) -> list[Entry]:
+        """Append to chain ``desk``, behind whoever came first."""
+        return self._write(lambda cursor: self._desk.append(cursor, drafts, at=at, code=code))
+
+    # payloads, outbox
+    def payload(self, digest: str) -> str | None:
+        """Read the text behind a digest."""
+        with self._reading() as connection:
+            return connection.execute(select(payloads.c.text).where(payloads.c.digest == digest)).scalar()
+
+    def erase(self, digest: str, *, by: str, at: str, why: str) -> bool:
+        """Erase the text behind a digest, with its entry in chain ``desk``."""
+        return self._write(
+            lambda cursor: self._desk.erase(cursor, digest, by=by, at=at, why=why, code=self._code)
+        )
+
+    def outbox(self, *, limit: int = 100) -> list[dict[str, Any]]:
+        """Read the notices not yet delivered."""
+        with self._reading() as connection:
+            return reads.undelivered(connection, limit)
+
+    def delivered(self, notice: str) -> None:
+        """Mark a notice as delivered."""
+        self._write(lambda cursor: self._presence.deliver(cursor, notice, self.now()))
+
+    # proof
+    def verify(self) -> Iterator[Finding]:
+        """Check every chain, and every table against the chains, as of one moment."""
+        yield from audit.findings(self.records(), project=self._project, payload_key=self._payload_key)
+
+    def records(self, run: str | None = None) -> Iterator[Record]:
+        """Read every row of every table as of one moment, grouped by run."""
+        with self._reading() as connection:
+            yield from every_record(connection, run)
+
+    def close(self) -> None:
+        """Finish what is queued and close every connection."""
+        self._engine.dispose()
+        self._writer.close()

@@ -1,0 +1,191 @@
+"""How writes reach the database: one thread commits together whatever waits, each with its own answer.
+
+A job that is refused (StateError) has written nothing, so those beside it are committed all the same. A job
+that fails otherwise takes the whole transaction back, and every job is then tried in one of its own.
+"""
+
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Any, Final, Protocol, TypeVar
+
+from sqlalchemy.engine.interfaces import DBAPICursor
+
+from state.errors import StateError, StorageError, UnknownCommitError
+
+MOST_TOGETHER: Final = 256
+PATIENCE_S: Final = 60.0
+
+T = TypeVar("T")
+Job = Callable[[DBAPICursor], T]
+
+
+class WriteConnection(Protocol):
+    """The one connection that writes. Between ``begin`` and ``commit`` no other process writes."""
+
+    def begin(self) -> DBAPICursor:
+        """Begin a transaction that may write, after whoever came first."""
+
+    def commit(self) -> None:
+        """Make it durable; an error leaves open whether it is."""
+
+    def rollback(self) -> None:
+        """Take it back."""
+
+    def changes(self) -> int:
+        """Rows changed by this connection so far."""
+
+    def reopen(self) -> None:
+        """Drop the connection and make a new one."""
+
+    def close(self) -> None:
+        """Close for good."""
+
+
+class _Waiting:
+    """A job and, later, its answer."""
+
+    __slots__ = ("_answered", "_begun", "_error", "_value", "job")
+
+    def __init__(self, job: Job[Any]) -> None:
+        self.job = job
+        self._answered = threading.Lock()  # held until there is an answer: an Event costs three times as much
+        self._answered.acquire()
+        self._begun = threading.Lock()
+        self._value: Any = None
+        self._error: BaseException | None = None
+
+    def take(self) -> bool:
+        """Begin the job, or learn that nobody waits for it any more: one of both sides gets the lock."""
+        return self._begun.acquire(blocking=False)
+
+    def succeed(self, value: Any) -> None:
+        self._value = value
+        self._answered.release()
+
+    def fail(self, error: BaseException) -> None:
+        self._error = error
+        self._answered.release()
+
+    def result(self, patience_s: float) -> Any:
+        if not self._answered.acquire(timeout=patience_s):
+            if self.take():
+                raise StorageError(f"the database was not free for {patience_s:g} s; nothing was stored")
+            raise UnknownCommitError(f"the database gave no answer for {patience_s:g} s")
+        if self._error is not None:
+            raise self._error
+        return self._value
+
+
+class Writer:
+    """The group-committing writer: ``run`` returns when its job is durable, or raises why it is not."""
+
+    def __init__(self, connection: WriteConnection, *, patience_s: float = PATIENCE_S) -> None:
+        """Start the thread that owns ``connection`` from here on."""
+        self._connection, self._patience_s = connection, patience_s
+        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
+        self._closing = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._serve, name="ledger-writer", daemon=True)
+        self._thread.start()
+
+    def run(self, job: Job[T]) -> T:
+        """Do ``job`` in a transaction. Its refusal, StorageError (nothing stored), or UnknownCommitError."""
+        waiting = _Waiting(job)
+        with self._closing:
+            if self._closed:
+                raise StorageError("the ledger is closed")
+            self._queue.put(waiting)
+        answer: T = waiting.result(self._patience_s)
+        return answer
+
+    def close(self) -> None:
+        """Finish what waits, then close the connection. Closing twice is closing once."""
+        with self._closing:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        self._thread.join(self._patience_s)
+
+    def _serve(self) -> None:
+        ending = False
+        while not ending:
+            batch: list[_Waiting] = []
+            found = self._queue.get()
+            while True:
+                if found is None:
+                    ending = True
+                elif found.take():
+                    batch.append(found)
+                if ending or len(batch) >= MOST_TOGETHER:
+                    break
+                try:
+                    found = self._queue.get_nowait()
+                except Empty:
+                    break
+            if batch:
+                self._together(batch)
+        self._connection.close()
+
+    def _together(self, batch: Sequence[_Waiting]) -> None:
+        connection = self._connection
+        answers: list[tuple[_Waiting, Any, StateError | None]] = []
+        try:
+            cursor = connection.begin()
+            before = changed = connection.changes()
+            for waiting in batch:
+                try:
+                    answers.append((waiting, waiting.job(cursor), None))
+                except StateError as refusal:
+                    if connection.changes() != changed:
+                        raise
+                    answers.append((waiting, None, refusal))
+                changed = connection.changes()
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is answered to whoever asked
+            self._apart(batch, error)
+            return
+        if changed == before:
+            self._take_back()
+        elif not self._commit(batch):
+            return
+        for waiting, value, refused in answers:
+            if refused is None:
+                waiting.succeed(value)
+            else:
+                waiting.fail(refused)
+
+    def _commit(self, batch: Sequence[_Waiting]) -> bool:
+        try:
+            self._connection.commit()
+        except Exception as error:  # noqa: BLE001 - an unknown commit is unknown to all whose work was in it
+            self._reopen()
+            for waiting in batch:
+                unknown = UnknownCommitError(f"the commit was not confirmed: {error}")
+                unknown.__cause__ = error
+                waiting.fail(unknown)
+            return False
+        return True
+
+    def _apart(self, batch: Sequence[_Waiting], error: Exception) -> None:
+        """Try the jobs of a failed transaction one by one; the only one of its own gets the error."""
+        self._take_back()
+        if len(batch) > 1:
+            for waiting in batch:
+                self._together([waiting])
+        elif isinstance(error, StateError):
+            batch[0].fail(error)
+        else:
+            failed = StorageError(f"the database failed, nothing was stored: {error}")
+            failed.__cause__ = error
+            batch[0].fail(failed)
+
+    def _take_back(self) -> None:
+        try:
+            self._connection.rollback()
+        except Exception:  # noqa: BLE001 - a connection that cannot even roll back is of no use
+            self._reopen()
+
+    def _reopen(self) -> None:
+        with contextlib.suppress(Exception):  # the next begin fails, and says so to whoever asks
+            self._connection.reopen()
