@@ -1,0 +1,197 @@
+"""What became of a run: its completion record (``remit/record/v1``), as a view of its entries.
+
+For a run that is escalated or still at work the record is provisional: ``ended_at`` is null, and a later one
+supersedes it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from state.entry import Entry, Kind
+from state.lifecycle import lane_of
+from state.outcome import DEFINITE_ABSENT, Known, Outcome
+from state.task import Attempt, Direction, Operation, Status, Task
+from state.terms import Terms, retries_of
+
+SCHEMA: Final = "remit/record/v1"
+_PINS: Final = ("runbook", "contracts", "delegation", "connectors")
+
+
+def record_of(
+    task: Task, entries: Sequence[Entry], terms: Terms, *, text: str | None = None
+) -> dict[str, Any]:
+    """The record of a run. ``text``: the words of the request, None where they were erased."""
+    escalation = task.open_escalation
+    ended = task.closed is not None
+    record: dict[str, Any] = {
+        "schema": SCHEMA,
+        "run": task.run,
+        "state": state_of(task),
+        "reason": task.reason if ended else escalation.reason if escalation else "",
+        "changed": any(o.has_effect for o in task.operations if o.attempts),
+        "request": request_of(task, text),
+        "runbook": {"id": task.runbook, "version": task.version},
+        "inputs": dict(task.inputs),
+        "target": task.target,
+        "started_at": task.claims[0].at if task.claims else None,
+        "ended_at": task.ended_at,
+        "final": final_of(task, entries),
+        "writes": [_write(o, a) for o, a in _sends(task)],
+        "retries": {
+            p: {"used": u.used, "budget": u.budget} for p, u in retries_of(task.operations, terms).items()
+        },
+        "remaining": remaining_of(task, terms),
+        "model": _model(task, entries),
+        "packet": _packet(task),
+        "ledger": {"head": task.head.seq, "hash": task.head.hash},
+        "pins": {name: task.pins[name] for name in _PINS if name in task.pins},
+        "avoided": {
+            "reconciled_applied": task.reconciled_applied,
+            "key_replays": task.key_replays,
+            "denied_resends": task.denied_resends,
+        },
+    }
+    return record | _occasional(task)
+
+
+def _occasional(task: Task) -> dict[str, Any]:
+    """What stands only in the records that it concerns."""
+    more: dict[str, Any] = {}
+    if task.solo:
+        more["solo"] = True
+    if task.closed is None:
+        more["provisional"] = True
+    if task.closed == "closed_by_human":
+        more["verified"] = all_pass(task, "completion")
+        more["closed_by"] = (
+            task.escalation.decision.by if task.escalation and task.escalation.decision else ""
+        )
+        more["unresolved"] = [o.id for o in task.operations if o.known is Known.UNKNOWN and o.attempts]
+    if task.unsound:
+        more["unsound"] = task.unsound
+    return more
+
+
+def state_of(task: Task) -> str:
+    """The state in the record: how it ended, else where it is (``escalated``, ``acting`` ...)."""
+    return lane_of(task).split("/")[-1]
+
+
+def request_of(task: Task, text: str | None) -> dict[str, Any]:
+    """Who asked for what, and whence."""
+    request = task.request
+    return {
+        "source": request.get("source", ""),
+        "by": request.get("by", ""),
+        "text": text,
+        "at": task.created_at,
+        "ref": request.get("ref"),
+    }
+
+
+def all_pass(task: Task, scope: str) -> bool:
+    """Whether the newest round of every check of a scope passed; False where none was asked."""
+    checks = task.checks.get(scope, {})
+    return bool(checks) and all(c.verdict == "pass" for c in checks.values())
+
+
+def final_of(task: Task, entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    """The newest verdicts on the end state; before completion was asked, those on the newest operation."""
+    scopes: dict[str, dict[str, Entry]] = {}
+    for entry in entries:
+        if entry.kind is Kind.VERIFIED:
+            scopes.setdefault(entry.body["scope"], {}).pop(entry.body["check"], None)
+            scopes[entry.body["scope"]][entry.body["check"]] = entry
+    wanted = "rollback" if task.direction is Direction.ROLLING_BACK else "completion"
+    newest = scopes.get(wanted) or (list(scopes.values())[-1] if scopes else {})
+    return [_final(entry) for entry in newest.values()]
+
+
+def _final(entry: Entry) -> dict[str, Any]:
+    body = entry.body
+    return {
+        "check": body["check"],
+        "expected": body["expected"],
+        "observed": observed_of(body["facts"], body["observed"]),
+        "verdict": body["verdict"],
+        "at": entry.at,
+        "by": str(entry.role),
+        "seq": entry.seq,
+    }
+
+
+def observed_of(facts: Mapping[str, Any], line: str) -> Any:
+    """What was observed, as values: of the only read, or by name; the line where no value was kept."""
+    values = {name: fact.get("value", fact.get("excerpt")) for name, fact in facts.items()}
+    if not values:
+        return line
+    return next(iter(values.values())) if len(values) == 1 else values
+
+
+def _sends(task: Task) -> list[tuple[Operation, Attempt]]:
+    """Every attempt of every operation, in the order of their intents."""
+    sends = [(o, a) for o in task.operations for a in o.attempts]
+    return sorted(sends, key=lambda pair: pair[1].seq)
+
+
+def _write(operation: Operation, attempt: Attempt) -> dict[str, Any]:
+    return {
+        "op": operation.id,
+        "attempt": attempt.number,
+        "tool": attempt.tool,
+        "resource": attempt.resource,
+        "key": attempt.key,
+        "outcome": str(attempt.outcome) if attempt.outcome is not None else "unknown",
+        "effect": effect_of(operation, attempt),
+        "seq": attempt.seq,
+    }
+
+
+def effect_of(operation: Operation, attempt: Attempt) -> str:
+    """What is known of one attempt's effect: confirmed, refuted or unknown.
+
+    Several attempts without a definite answer share one effect at most; which of them it was stays unknown.
+    """
+    if attempt.outcome in DEFINITE_ABSENT or operation.known is Known.REFUTED:
+        return str(Known.REFUTED)
+    landed = [a for a in operation.attempts if a.outcome not in DEFINITE_ABSENT]
+    answered = [a for a in landed if a.outcome is Outcome.SUCCEEDED]
+    if len(landed) == 1 or answered == [attempt]:
+        return str(operation.known)
+    return str(Known.UNKNOWN)
+
+
+def remaining_of(task: Task, terms: Terms) -> list[dict[str, Any]]:
+    """What the runbook asks for and the run has not done, or has given up."""
+    if task.closed == "completed" or (task.direction is Direction.COMPLETING and task.closed is not None):
+        return []
+    remaining: list[dict[str, Any]] = []
+    for (left, item), reason in task.left_slots.items():
+        remaining.append({"step": left, "item": item, "why": reason})
+    if task.direction is not Direction.FORWARD or task.closed == "partially_completed":
+        return remaining
+    finished = {o.slot for o in task.forward if o.status is not Status.OPEN} | set(task.left_slots)
+    for step in terms.steps:
+        items = range(len(task.items[step.id])) if step.id in task.items else (None,)
+        remaining += [
+            {
+                "step": step.id,
+                "item": item,
+                "why": "not finished" if task.of_slot(step.id, item) else "not begun",
+            }
+            for item in items
+            if (step.id, item) not in finished
+        ]
+    return remaining
+
+
+def _model(task: Task, entries: Iterable[Entry]) -> dict[str, Any]:
+    asked = [e.body["model_id"] for e in entries if e.kind is Kind.JUDGED]
+    return {"calls": task.model_calls, "tokens": task.model_tokens, "id": asked[-1] if asked else "rules"}
+
+
+def _packet(task: Task) -> str | None:
+    closing = task.closed_body.get("packet")
+    if closing:
+        return str(closing)
+    return task.escalation.id if task.escalation is not None else None
