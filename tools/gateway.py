@@ -8,10 +8,10 @@ Each append is awaited. Where one fails the holder is out, and whatever has been
 holder: an intent without an outcome. Nothing here sends a second time.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Any, Final, Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from policies.call import Call, Outcome, Reply
 from policies.contract import ToolContract
@@ -142,6 +142,8 @@ class Gateway:
         """
         call = _frozen(call)
         tool = self._find(call.tool)
+        if tool is not None and call.timeout_s > tool.contract.timeout_s:
+            call = replace(call, timeout_s=tool.contract.timeout_s)
         verdict = self._guards.check_read(
             call, replace(context, contract=tool.contract if tool is not None else None)
         )
@@ -291,9 +293,8 @@ def _scopes(task: Task, call: Call) -> tuple[str, ...]:
 
 def _outcome(journal: Journal, decided: _Decided, reply: Reply, *, counts: bool, returned: Clock) -> Draft:
     op = decided.context.operation()
-    result: Mapping[str, Any] | None = reply.result
     return bodies.outcome(
-        actor=journal.worker, credential=decided.credential, op=op.op, attempt=op.attempt, outcome=reply.outcome,
-        code=reply.code, detail=reply.detail, result=result, condition_failed=reply.condition_failed,
-        pauses=reply.pauses, counts=counts, returned=returned,
+        actor=journal.worker, credential=decided.credential, op=op.op, attempt=op.attempt,
+        outcome=reply.outcome, code=reply.code, detail=reply.detail, result=reply.result,
+        condition_failed=reply.condition_failed, pauses=reply.pauses, counts=counts, returned=returned,
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""What of a reply goes on from the door: declared fields, scrubbed and capped; what does not fit is unknown."""
+"""What of a reply goes on from the door: declared fields, scrubbed, capped; what does not fit is unknown."""
 
 from dataclasses import replace
 from typing import Any, Final, Protocol

@@ -41,11 +41,11 @@ class GuardContext:
     """Everything that a guard may look at besides the call. What is None is missing, and then it refuses.
 
     ``task``: the run behind the holder's last append, ``epoch`` the holder's claim. ``contract``: of the tool
-    as this process has it. ``pinned``: the policy that the run was admitted under; ``present``: the one in force
-    now for the same runbook and version; ``people``: the principals in force now. ``plan``: compiled from
-    ``pinned``. ``op``: which operation the write belongs to. ``reads``: the observations read just before a
-    first send (``attempt.x``), which the intent keeps. ``template``: for a read, what its arguments are
-    written as, where they stand in the runbook; ``values`` the names that it sees.
+    as this process has it. ``pinned``: the policy that the run was admitted under; ``present``: the one in
+    force now for the same runbook and version; ``people``: the principals in force now. ``plan``: compiled
+    from ``pinned``. ``op``: which operation the write belongs to. ``reads``: the observations read just
+    before a first send (``attempt.x``), which the intent keeps. ``template``: for a read, what its arguments
+    are written as in the runbook, and ``values`` the names that it sees.
     """
 
     task: Task

@@ -17,7 +17,7 @@ _DERIVE = "derive"
 
 
 def order(call: Call, context: GuardContext) -> Refusal | None:
-    """The operation and attempt that the decision table has due, with the key and the tool that belong to it."""
+    """The operation and attempt that the decision table has due, with their own key and tool."""
     ours = context.operation()
     situation = Situation(task=context.task, plan=context.compiled(), moment=context.moment)
     wanted = _wanted(situation)
