@@ -50,7 +50,7 @@ autostart=false
 stdout_logfile={folder}/dies.log
 [program:stubborn]
 command=/bin/sh -c "trap '' TERM; while :; do sleep 0.1; done"
-startsecs=0
+startsecs=1
 autostart=false
 stopwaitsecs=3
 """
@@ -170,7 +170,9 @@ def test_a_process_that_dies_at_once_did_run(supervisord):
     reply = supervisord.call("start", "dies")
     assert reply.outcome is Outcome.SUCCEEDED
     assert reply.code in ("fault 40", "fault 50")  # both are raised after the spawn, by which comes first
-    assert supervisord.until("FATAL", "dies")["exitstatus"] == 3
+    assert (
+        supervisord.until("FATAL", "dies")["spawnerr"] == "Exited too quickly (process log may have details)"
+    )
     assert supervisord.call("stop", "dies").code == "fault 70"
 
 
