@@ -107,7 +107,7 @@ def render_path(text: str, values: Mapping[str, Any]) -> str:
 
 
 def render_resource(text: str, values: Mapping[str, Any]) -> str:
-    """Fill in the name of a resource or target: as ``render_path``, with marks such as ``:`` and ``@`` kept."""
+    """Fill in the name of a resource or target: as ``render_path``, with ``:``, ``@`` and such kept."""
     return _segments(text, values, keep=_IN_RESOURCES)
 
 

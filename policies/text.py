@@ -1,10 +1,10 @@
-"""Whether a text has exactly one reading, for people and for programs. What has not is refused, never repaired.
+"""Whether a text has one reading, for people and for programs. What has not is refused, never repaired.
 
 Refused are control characters, all that does not show (bidi controls, zero-width and tag characters, fillers,
-blanks that are no plain space, private and unassigned code points), what another program's NFKC would turn into
-ASCII or into a mark of a path or an address (full-width dots and slashes, mathematical letters, ligatures for
-care-of signs), anything but the composed form (NFC), and words that mix scripts which draw alike. Whole words
-of any script are taken.
+blanks that are no plain space, private and unassigned code points), what another program's NFKC would turn
+into ASCII or into a mark of a path or an address (full-width dots, mathematical letters, the care-of sign),
+anything but the composed form (NFC), and words that mix scripts which draw alike. Whole words of any script
+are taken.
 """
 
 import unicodedata
@@ -26,7 +26,7 @@ _JOINERS: Final = "-_."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flaw:
-    """What is wrong with a text: a stable ``code``, ``why`` in words, and the index of the first bad character.
+    """What is wrong with a text: a stable ``code``, ``why`` in words, and the ``index`` of the character.
 
     ``why`` names code points, never the characters themselves.
     """
