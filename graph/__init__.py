@@ -1,6 +1,6 @@
-"""In what order: the LangGraph orchestrator of one run.
+"""In what order: the LangGraph orchestrator that performs the moves of the decision table.
 
-Here belong the nodes, the routes between them and the runner, which is the only caller of invoke. Every
-entry goes through hydrate; nothing is remembered between two entries but what the ledger holds. Here does
-not belong a rule of its own (routes read ``policies.moves``), an adapter, a concrete model or a checkpointer.
+Here belong the nodes (one a role), the routing table, the session that a run has while it is held, and the
+runner, the only place that invokes the graph. Here does not belong any rule: what is done next is
+``policies.moves``; what a call may do is decided at the gateway.
 """

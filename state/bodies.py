@@ -237,10 +237,11 @@ def notified(*, escalation: str, level: int, next_level_at: str | None, notice: 
     })  # fmt: skip
 
 
-def closed(*, state: str, reason: str, detail: str = "", by: str = "") -> Draft:
-    """The run has ended."""
+def closed(*, state: str, reason: str, detail: str = "", by: str = "", packet: str | None = None) -> Draft:
+    """The run has ended. ``packet``: digest of the packet that it leaves to a human."""
     role = Role.HUMAN if by else Role.ORCHESTRATOR
-    return _draft(Kind.CLOSED, role, by, {"state": state, "reason": reason, "detail": detail})
+    body = {"state": state, "reason": reason, "detail": detail, "packet": packet}
+    return _draft(Kind.CLOSED, role, by, body)
 
 
 def reported(*, to: str, ref: str) -> Draft:

@@ -93,7 +93,7 @@ def _escalated(task: Task, entry: Entry) -> Task:
 
 def _notified(task: Task, entry: Entry) -> Task:
     b = entry.body
-    if not task.escalations:  # a page without an escalation: told at the end of the run
+    if task.open_escalation is None:  # a page without an open escalation: told at the end of the run
         return replace(task, outbox=_notice(task, entry))
     escalation = replace(task.escalations[-1], level=b["level"], next_level_at=b["next_level_at"])
     waits = task.waiting and replace(task.waiting, until=b["next_level_at"])

@@ -1,0 +1,31 @@
+"""A fresh read of a critical fact wins over what was remembered: the bindings are read again under every claim."""
+
+from graph.session import Session
+from state import bodies
+from state.task import Direction
+
+
+def compare(session: Session) -> str:
+    """Read the bindings again and write down what disagrees; why they could not be read, or nothing.
+
+    A former holder's bindings are good enough to look by, but no first send is made before this has succeeded.
+    """
+    task = session.task
+    settled = task.closed is not None or task.open_escalation is not None
+    if session.compared or not task.bound or settled or task.direction is Direction.COMPLETING:
+        return ""
+    if not session.runbook.bindings:
+        session.compared = True
+        return ""
+    found = session.verifier.bind(session.scope())
+    if found.problem:
+        return found.problem
+    known = {c.what for c in task.conflicts if c.acknowledged}
+    conflicts = [
+        {"what": c.what, "expected": c.expected, "observed": c.observed}
+        for c in found.conflicts
+        if c.what not in known
+    ]
+    session.compared = True
+    session.append(bodies.hydrated(actor=session.holder.worker, facts=dict(found.facts), conflicts=conflicts))
+    return ""

@@ -1,0 +1,133 @@
+"""A run stops for a human: the packet is written, and whoever is on the list is told. Nothing else happens."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from langgraph.runtime import Runtime
+
+from graph.decide import after
+from graph.nodes.verify import preconditions
+from graph.packets import Told, packet_for, told_at
+from graph.routes import RunState
+from graph.session import Session
+from policies.decisions import basis
+from policies.move import Close, Escalate, TellNext
+from policies.moves import MAX_IDLE_CLAIMS
+from state import bodies, instants
+from state.entry import Draft
+from state.holder import extend
+from state.ledger.port import Payload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Stop:
+    """An escalation as it is about to be written."""
+
+    id: str
+    move: Escalate
+    told: Told
+    next_level_at: str | None
+
+
+def package(state: RunState, runtime: Runtime[Session]) -> RunState:
+    """Escalate with a packet, or tell the next level."""
+    session, move = runtime.context, state["move"]
+    if isinstance(move, TellNext):
+        _tell_next(session, move)
+    else:
+        assert isinstance(move, Escalate)  # noqa: S101 the routing table sends nothing else here
+        _escalate(session, move)
+    return after(session)
+
+
+def _escalate(session: Session, move: Escalate) -> None:
+    session.pauses("in_package")
+    if session.task.bound and session.task.idle_claims < MAX_IDLE_CLAIMS:
+        session.append(
+            *preconditions(session)
+        )  # so that the packet says how things are now, not as they were
+    told = told_at(session, 1)
+    stop = _Stop(
+        id=f"{session.task.run}/esc-{len(session.task.escalations) + 1}",
+        move=move,
+        told=told,
+        next_level_at=_next_level_at(session, told),
+    )
+    seen = _seen(session, stop)
+    packet = packet_for(
+        session, move, escalation=stop.id, basis=seen, told=told, respond_by=stop.next_level_at
+    )
+    payload = session.sealed(json.dumps(packet, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+    session.append(_escalated(session, stop, packet=payload.digest, basis=seen), payloads=(payload,))
+
+
+def _seen(session: Session, stop: _Stop) -> str:
+    """The basis of a decision on this stop: what there is to see once the escalation is open."""
+    draft = _escalated(session, stop, packet="", basis="")
+    preview, _ = extend(
+        session.task, (draft,), at=session.holder.now(), epoch=session.holder.epoch, code="preview"
+    )
+    return basis(preview, session.plan, session.moment())
+
+
+def _next_level_at(session: Session, told: Told) -> str | None:
+    return None if told.within_ms is None else instants.after(session.holder.now(), told.within_ms / 1000)
+
+
+def _escalated(session: Session, stop: _Stop, *, packet: str, basis: str) -> Draft:
+    return bodies.escalated(
+        id=stop.id,
+        reason=stop.move.reason,
+        code=stop.move.code,
+        row=stop.move.row,
+        packet=packet,
+        basis=basis,
+        severity=session.severity,
+        step=stop.move.step,
+        next_level_at=stop.next_level_at,
+        notice=_notice(session, stop.told, stop.id, stop.move.reason),
+    )
+
+
+def _notice(session: Session, told: Told, escalation: str, reason: str) -> dict[str, Any]:
+    return {
+        "channel": "page",
+        "to": told.to,
+        "body": {
+            "escalation": escalation,
+            "run": session.task.run,
+            "runbook": session.runbook.ref,
+            "target": session.task.target,
+            "reason": reason,
+            "severity": session.severity,
+        },
+    }
+
+
+def _tell_next(session: Session, move: TellNext) -> None:
+    """The next level is told; behind the last one nobody else is, and the run goes on waiting."""
+    escalation = session.task.open_escalation
+    assert escalation is not None  # noqa: S101 the move exists because one is open
+    told = told_at(session, move.level)
+    session.append(
+        bodies.notified(
+            escalation=escalation.id,
+            level=move.level,
+            next_level_at=_next_level_at(session, told),
+            notice=_notice(session, told, escalation.id, escalation.reason),
+        )
+    )
+
+
+def closing_packet(session: Session, move: Close) -> tuple[list[Draft], tuple[Payload, ...]]:
+    """The end of a run that leaves something to a human: what is left, and who is told."""
+    told = told_at(session, 1)
+    stop = Escalate(row=move.row, reason=move.reason, detail=move.state)
+    escalation = f"{session.task.run}/end"
+    packet = packet_for(session, stop, escalation=escalation, basis="", told=told, respond_by=None)
+    payload = session.sealed(json.dumps(packet, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
+    notice = _notice(session, told, escalation, move.reason)
+    page = bodies.notified(escalation=escalation, level=0, next_level_at=None, notice=notice)
+    closed = bodies.closed(state=move.state, reason=move.reason, packet=payload.digest)
+    return [page, closed], (payload,)

@@ -1,0 +1,26 @@
+"""Nothing to do now: a short wait stays in the claim, a longer one leaves with a due time."""
+
+from langgraph.runtime import Runtime
+
+from graph.decide import after
+from graph.routes import RunState
+from graph.session import STAYS_MS, Session
+from policies.move import Wait
+from state import bodies, instants
+
+# Waits that the run's own clock ends; all others end by somebody else's act and never hold a worker.
+_OWN = frozenset({"backoff", "quarantine", "read_lag", "check", "model"})
+
+
+def wait(state: RunState, runtime: Runtime[Session]) -> RunState:
+    """Sleep through a short wait; write a longer one down and leave."""
+    session, move = runtime.context, state["move"]
+    assert isinstance(move, Wait)  # noqa: S101 the routing table sends nothing else here
+    if move.reason in _OWN and move.ms is not None and move.ms <= STAYS_MS:
+        session.sleep(move.ms / 1000)
+        return after(session)
+    known = session.task.waiting
+    if known is None or known.reason != move.reason:
+        until = None if move.ms is None else instants.after(session.holder.now(), move.ms / 1000)
+        session.append(bodies.waiting(reason=move.reason, until=until, row=move.row, detail=move.detail))
+    return RunState(run=session.task.run, task=session.task, move=None)

@@ -1,0 +1,133 @@
+"""What a packet is made of at this moment: the task, its entries, the offers, and what lies around the run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from graph.session import Session
+from policies.decisions import Offer, offers
+from policies.move import Escalate
+from policies.terms import terms_of
+from state import bodies
+from state.holder import extend
+from state.ledger.port import Query, RunInfo
+from state.packet import Context, Material, Option, Stop, packet_of
+from state.task import Task
+
+_COMMANDS: Final[Mapping[str, str]] = {
+    "resume": "resume", "retry_once": "retry", "mark_done": "done", "roll_back": "rollback", "abort": "abort",
+}  # fmt: skip
+_BASIS_SHOWN: Final = 12
+SIMILAR_SHOWN: Final = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Who is told at a level, and how long they have (None: nobody comes after them)."""
+
+    to: str
+    next: str
+    within_ms: int | None
+
+
+def told_at(session: Session, level: int) -> Told:
+    """Level ``level`` of the escalation, counted from 1; the last one for every level behind it."""
+    levels = session.runbook.escalation.levels
+    index = min(level, len(levels)) - 1
+    more = level < len(levels)
+    return Told(
+        to=_who(session, levels[index].to),
+        next=_who(session, levels[index + 1].to) if more else "",
+        within_ms=levels[index].within_ms if more else None,
+    )
+
+
+def _who(session: Session, to: str) -> str:
+    if to != "system_owner":
+        return to
+    owner = system_owner(session.task)
+    return f"system_owner ({owner})" if owner else "system_owner"
+
+
+def system_owner(task: Task) -> str:
+    """Who answers for the system, as a binding says."""
+    for bound in task.bindings.values():
+        if isinstance(bound, Mapping) and isinstance(bound.get("system_owner"), str):
+            return str(bound["system_owner"])
+    return ""
+
+
+def packet_for(
+    session: Session, move: Escalate, *, escalation: str, basis: str, told: Told, respond_by: str | None
+) -> dict[str, Any]:
+    """The packet of a stop, as it stands now."""
+    task, moment = session.task, session.moment()
+    stop = Stop(
+        id=escalation, reason=move.reason, row=move.row, severity=session.severity, basis=basis, code=move.code,
+        step=move.step, detail=move.detail, told=told.to, told_next=told.next, respond_by=respond_by,
+    )  # fmt: skip
+    return packet_of(
+        Material(
+            task=task,
+            entries=session.ledger.read(task.run),
+            terms=terms_of(session.runbook),
+            stop=stop,
+            options=[option_of(o, escalation, basis) for o in _offers(session, move, escalation)]
+            if basis
+            else [],
+            at=moment.at,
+            context=_context(session),
+            deadline_left_ms=max(0, task.deadline_ms - moment.spent_ms(task)),
+        )
+    )
+
+
+def _offers(session: Session, move: Escalate, escalation: str) -> tuple[Offer, ...]:
+    """The offers as they will stand once the escalation is open."""
+    draft = bodies.escalated(
+        id=escalation, reason=move.reason, code=move.code, row=move.row, packet="", basis="", severity="",
+        step=move.step, next_level_at=None, notice=None,
+    )  # fmt: skip
+    preview, _ = extend(
+        session.task, (draft,), at=session.holder.now(), epoch=session.holder.epoch, code="preview"
+    )
+    return offers(preview, session.plan, session.moment())
+
+
+def option_of(offer: Offer, escalation: str, basis: str) -> Option:
+    """An offer as a packet shows it, with the command that takes it."""
+    needs = " and ".join(offer.needs)
+    words = " --effect OP=applied|not_applied|unknown" if "effect" in offer.needs else ""
+    evidence = " --evidence FILE" if "evidence" in offer.needs else ""
+    short = basis.removeprefix("sha256:")[:_BASIS_SHOWN]
+    return Option(
+        id=offer.id,
+        allowed=offer.allowed,
+        does=offer.does if offer.allowed else "",
+        why=offer.why,
+        needs=needs,
+        cli=f"remit esc {_COMMANDS[offer.id]} {escalation} --basis {short}{words}{evidence}",
+    )
+
+
+def _context(session: Session) -> Context:
+    task = session.task
+    text = task.request.get("text")
+    others = _others(session)
+    return Context(
+        text=session.ledger.payload(text) if isinstance(text, str) else None,
+        system_owner=system_owner(task),
+        resource_runs_7d=len(others),
+        similar=tuple(_similar(i) for i in others if i.row.escalation)[:SIMILAR_SHOWN],
+    )
+
+
+def _others(session: Session) -> list[RunInfo]:
+    if not session.task.resources:
+        return []
+    found = session.ledger.runs(Query(resource=session.task.resources[0], limit=100))
+    return [i for i in found if i.run != session.task.run]
+
+
+def _similar(info: RunInfo) -> dict[str, Any]:
+    return {"run": info.run, "reason": info.row.reason or "", "ended": info.row.state or info.row.lane}

@@ -1,0 +1,46 @@
+"""The only place that invokes the graph: one run, from its claim until it leaves."""
+
+from functools import cache
+from typing import Any, Final
+
+from graph.build import build
+from graph.routes import RunState
+from graph.session import Session
+from policies.plan import CheckPlan, Plan, WritePlan
+from state.task import Task
+
+SPARE_SUPERSTEPS: Final = 200
+MOVES_A_SEND: Final = 12  # conditions, facts, send, lag, confirm, and waits between them
+
+
+@cache
+def _graph() -> Any:
+    return build()
+
+
+def run_graph(session: Session) -> Task:
+    """Drive the run until it has ended or waits; the task as it then stands.
+
+    Whatever an append raises comes out (the holder is out then), and GraphRecursionError where the run made
+    more moves than its runbook can need.
+    """
+    state = RunState(run=session.task.run, task=session.task, move=None)
+    _graph().invoke(state, context=session, config={"recursion_limit": recursion_limit(session.plan)})
+    return session.task
+
+
+def recursion_limit(plan: Plan) -> int:
+    """How many supersteps the worst case of ``plan`` can need while it stays in one claim."""
+    writes = sum(_of_write(w) for s in plan.steps for w in (s.write, s.undo) if w is not None)
+    items = 20 if any(s.each for s in plan.steps) else 1
+    tries = sum(p.tries for p in plan.preconditions)
+    return SPARE_SUPERSTEPS + writes * items + 4 * tries + sum(map(_of_check, plan.completion))
+
+
+def _of_write(write: WritePlan) -> int:
+    sends = 1 + write.budget
+    return sends * (MOVES_A_SEND + 2 * write.probe_tries + sum(map(_of_check, write.checks)))
+
+
+def _of_check(check: CheckPlan) -> int:
+    return 4 + 3 * ((check.within_ms + check.hold_ms) // max(1, check.every_ms) + 1)

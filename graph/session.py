@@ -1,0 +1,116 @@
+"""Everything that one run needs while this worker holds it: who may append, who looks, what is allowed, what time it is."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from agents.executor import Executor
+from agents.verifier import Verifier
+from graph.surroundings import Surroundings
+from policies.approval import Principals
+from policies.contract import ToolContract
+from policies.guards import GuardContext, OperationRef
+from policies.in_force import Policy
+from policies.moment import Moment
+from policies.move import Move
+from policies.moves import next_move
+from policies.plan import Plan
+from policies.runbook import Runbook
+from policies.scope import Scope
+from state.entry import Draft
+from state.holder import Holder
+from state.ledger.port import Ledger, Payload
+from state.task import EMPTY, Clock, Task
+from tools.gateway import Gateway
+
+# A wait that is not longer than this stays in the claim; a longer one gives the worker back.
+STAYS_MS = 3_000
+
+
+@dataclass(kw_only=True)
+class Session:
+    """One run under one claim. Nothing in it outlives the claim; whatever is worth keeping is an entry.
+
+    ``present``: the policy in force now for the run's runbook and version (None: withdrawn). ``sealed``: turns
+    free text into a payload, of which the chain keeps the digest alone. ``sleep`` takes seconds.
+    """
+
+    holder: Holder
+    ledger: Ledger
+    policy: Policy
+    plan: Plan
+    contracts: Mapping[str, ToolContract]
+    gateway: Gateway
+    verifier: Verifier
+    executor: Executor
+    surroundings: Surroundings
+    present: Callable[[], Policy | None]
+    people: Callable[[], Principals | None]
+    sealed: Callable[[str], Payload]
+    clock: Callable[[], Clock]
+    sleep: Callable[[float], None]
+    pauses: Callable[[str], None] = field(default=lambda point: None)  # production does nothing there
+    on_entry: Callable[[Task], None] = field(default=lambda task: None)
+    compared: bool = False  # the bindings were read again under this claim
+
+    @property
+    def task(self) -> Task:
+        """The run as it is now."""
+        return self.holder.task
+
+    @property
+    def runbook(self) -> Runbook:
+        """The runbook that the run was admitted under."""
+        return self.policy.runbook
+
+    @property
+    def severity(self) -> str:
+        """How urgent a stop of this run is."""
+        return self.runbook.escalation.severity_for(dict(self.task.inputs))
+
+    def moment(self) -> Moment:
+        """One look at what surrounds the run."""
+        return self.surroundings.look(self.task, at=self.holder.now(), clock=self.clock())
+
+    def rules_move(self) -> Move:
+        """The move that the decision table makes next."""
+        return next_move(self.task, self.plan, self.moment())
+
+    def append(self, *drafts: Draft, payloads: tuple[Payload, ...] = (), folds: tuple[str, ...] = ()) -> Task:
+        """Append to the run's chain, and show whoever watches."""
+        task = self.holder.append(*drafts, payloads=payloads, folds=folds)
+        self.on_entry(task)
+        return task
+
+    def scope(self) -> Scope:
+        """What expressions see outside any operation."""
+        return Scope.of(self.task, history=self.surroundings.history(self.task))
+
+    def scope_due(self, step: str, item: int | None, undoes: str | None) -> Scope:
+        """What an operation sees before its first send."""
+        return Scope.due(self.task, step, item, undoes=undoes, history=self.surroundings.history(self.task))
+
+    def scope_of(self, op: str) -> Scope:
+        """What an operation sees once it has been sent."""
+        operation = self.task.operation(op)
+        return Scope.of_operation(self.task, operation, history=self.surroundings.history(self.task))
+
+    def guard_context(
+        self, tool: str, *, op: OperationRef | None = None, reads: Mapping[str, object] = EMPTY
+    ) -> GuardContext:
+        """What the guards are told of a call of ``tool``."""
+        return GuardContext(
+            task=self.task,
+            epoch=self.holder.epoch,
+            moment=self.moment(),
+            contract=self.contracts.get(tool),
+            pinned=self.policy,
+            present=self.present(),
+            people=self.people(),
+            plan=self.plan,
+            op=op,
+            reads=reads,
+        )
+
+    def credential(self, tool: str, role: str) -> str:
+        """The name of the secret that a role uses for a tool; ``none`` where there is none."""
+        return self.contracts[tool].credentials.get(role, "none") if tool in self.contracts else "none"

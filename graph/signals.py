@@ -1,0 +1,202 @@
+"""What others said, folded in by the holder: each signal becomes one entry, with what follows from it.
+
+A signal that changes nothing (no right to say it, nothing there to say it of) is folded in as *refused*, with
+its reason, so that whoever sent it can see why.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from graph.session import Session
+from policies import decisions, flight
+from policies.decisions import Proposal, Refusal
+from policies.situation import Situation
+from state import bodies
+from state.entry import Draft, Role
+from state.ledger.port import Payload, Signal
+from state.outcome import Outcome
+from state.task import Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folded:
+    """The entries that one signal makes."""
+
+    drafts: tuple[Draft, ...]
+    payloads: tuple[Payload, ...] = ()
+
+
+def fold_in(session: Session) -> None:
+    """Fold in every waiting signal, one append each, in the order of arrival."""
+    for signal in session.ledger.signals(session.task.run):
+        folded = _fold(session, signal)
+        session.append(*folded.drafts, payloads=folded.payloads, folds=(signal.id,))
+
+
+def _fold(session: Session, signal: Signal) -> Folded:
+    handler = _HANDLERS.get(signal.kind)
+    try:
+        if handler is None:
+            return _refuse(signal, "unknown_signal", f"nobody understands {signal.kind!r}")
+        return handler(session, signal)
+    except (KeyError, TypeError, ValueError) as error:
+        return _refuse(signal, "bad_signal", f"{type(error).__name__}: {error}")
+
+
+def _said(signal: Signal, body: Mapping[str, Any]) -> Draft:
+    return bodies.signal(id=signal.id, kind=signal.kind, by=signal.by, at=signal.at, body=body)
+
+
+def _refuse(signal: Signal, code: str, message: str) -> Folded:
+    refused = {"code": code, "message": message[:400]}
+    draft = bodies.signal(
+        id=signal.id, kind=signal.kind, by=signal.by, at=signal.at, body={}, refused=refused
+    )
+    return Folded(drafts=(draft,))
+
+
+def _roles(session: Session, who: str) -> frozenset[str]:
+    people = session.people()
+    return people.roles(who) if people is not None else frozenset()
+
+
+def _deciders(session: Session) -> frozenset[str]:
+    """Who decides: pinned and present policy must both say so."""
+    present = session.present()
+    pinned = frozenset(session.policy.delegation.decide)
+    return pinned & frozenset(present.delegation.decide) if present is not None else pinned
+
+
+def _may_steer(session: Session, signal: Signal) -> bool:
+    """Whoever asked for the run, may ask for such runs, or decides on them, may pause and cancel it."""
+    roles = _roles(session, signal.by)
+    asks = frozenset(session.policy.delegation.request)
+    return signal.by == session.task.terms.get("requester") or bool(roles & (asks | _deciders(session)))
+
+
+def _steer(session: Session, signal: Signal) -> Folded:
+    if session.task.closed is not None:
+        return _refuse(signal, "run_ended", f"the run has ended as {session.task.closed}")
+    if not _may_steer(session, signal):
+        return _refuse(signal, "not_allowed", f"{signal.by} may not {signal.kind} this run")
+    if signal.kind == "cancel" and session.task.open_escalation is not None:
+        escalation = session.task.open_escalation.id
+        return _refuse(signal, "escalation_open", f"the run waits for a human: remit esc abort {escalation}")
+    return Folded(drafts=(_said(signal, {"reason": str(signal.body.get("reason", ""))[:400]}),))
+
+
+def _ack(session: Session, signal: Signal) -> Folded:
+    escalation = session.task.open_escalation
+    if escalation is None or signal.body["escalation"] != escalation.id:
+        return _refuse(signal, "no_such_escalation", "it is not open")
+    return Folded(drafts=(_said(signal, {"escalation": escalation.id}),))
+
+
+def _attest(session: Session, signal: Signal) -> Folded:
+    """A human states that the senders behind what is unsettled are dead; it counts one quarantine later."""
+    if not _roles(session, signal.by) & _deciders(session):
+        return _refuse(signal, "not_a_decider", f"{signal.by} may not decide here")
+    situation = Situation(task=session.task, plan=session.plan, moment=session.moment())
+    epochs = sorted(
+        {
+            attempt.epoch
+            for operation in decisions.unsettled(situation)
+            for attempt in flight.unproven(session.task, operation, situation.moment)
+            if attempt.epoch not in session.task.attested
+        }
+    )
+    if not epochs:
+        return _refuse(signal, "nothing_to_attest", "no sender is in doubt")
+    clock = session.clock()
+    body = {"epochs": epochs, "clock": {"boot_id": clock.boot_id, "ms": clock.ms}}
+    return Folded(drafts=(_said(signal, body),))
+
+
+def _confirm(session: Session, signal: Signal) -> Folded:
+    asked = session.task.confirmations.get(signal.body["op"])
+    if asked is None or asked.answer is not None or asked.digest != signal.body["digest"]:
+        return _refuse(signal, "nothing_to_confirm", "nobody asked for exactly this")
+    if not _roles(session, signal.by) & _deciders(session):
+        return _refuse(signal, "not_a_decider", f"{signal.by} may not confirm here")
+    answer = "yes" if signal.body["answer"] == "yes" else "no"
+    return Folded(drafts=(_said(signal, {"op": asked.op, "digest": asked.digest, "answer": answer}),))
+
+
+def _noted(session: Session, signal: Signal) -> Folded:  # noqa: ARG001
+    """Evidence, or a nudge: recorded, and nothing follows by itself."""
+    return Folded(drafts=(_said(signal, {k: v for k, v in signal.body.items() if k != "text"}),))
+
+
+def _decide(session: Session, signal: Signal) -> Folded:
+    body = signal.body
+    text = body.get("evidence")
+    proposal = Proposal(
+        escalation=body["escalation"],
+        choice=body["choice"],
+        by=signal.by,
+        basis=body["basis"],
+        words=dict(body.get("words", {})),
+        evidence=bool(text),
+    )
+    refusal = decisions.judge(
+        session.task,
+        session.plan,
+        session.moment(),
+        proposal,
+        roles=_roles(session, signal.by),
+        deciders=_deciders(session),
+    )
+    if isinstance(refusal, Refusal):
+        return _refuse(signal, refusal.code, refusal.message)
+    payload = session.sealed(str(text)) if text else None
+    said = {"escalation": proposal.escalation, "choice": proposal.choice, "words": dict(proposal.words)}
+    drafts = [_said(signal, said)]
+    for op, word in sorted(proposal.words.items()):
+        drafts.append(_word(session.task, op, word, signal.by, payload.digest if payload else None))
+    decided = bodies.decided(
+        id=signal.id,
+        escalation=proposal.escalation,
+        choice=proposal.choice,
+        by=signal.by,
+        basis=proposal.basis,
+        words=proposal.words,
+        evidence=payload.digest if payload else None,
+        reason=str(body.get("reason", ""))[:400],
+    )
+    return Folded(drafts=(*drafts, decided), payloads=(payload,) if payload else ())
+
+
+def _word(task: Task, op: str, word: str, by: str, evidence: str | None) -> Draft:
+    """A human's own word on an open effect, taken only when nothing of it can land any more."""
+    settles = {"applied": Outcome.SUCCEEDED, "not_applied": Outcome.NOT_APPLIED}.get(word)
+    return bodies.reconciled(
+        actor=by,
+        role=Role.HUMAN,
+        op=op,
+        by="human",
+        verdict=word,
+        settles=settles,
+        grounded=[a.number for a in task.operation(op).attempts if a.undecided],
+        observed=f"{by} says: {word}",
+        licence="attested",
+        facts={},
+        evidence=evidence,
+    )
+
+
+_HANDLERS: Final[Mapping[str, Callable[[Session, Signal], Folded]]] = MappingProxyType(
+    {
+        "decide": _decide,
+        "ack": _ack,
+        "attest": _attest,
+        "confirm": _confirm,
+        "cancel": _steer,
+        "pause": _steer,
+        "unpause": _steer,
+        "poke": _noted,
+        "late_reply": _noted,
+        "attached": _noted,
+    }
+)
