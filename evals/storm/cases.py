@@ -41,7 +41,7 @@ OPEN: Final = UNSENT | {Phase.SENT, Phase.REPLY}  # an intent whose outcome is l
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """What the target does to the writes on one thing. ``definite``: the client gets an answer that says which.
+    """What the target does to the writes on one thing. ``definite``: its answer says what became of it.
 
     ``applies``: the first request takes effect. ``bars``: why the goal cannot be promised, if it cannot:
     ``refused`` or ``lied`` the first time, ``always`` each time.
@@ -149,7 +149,8 @@ def reaches(kind: str, fault: Fault, phase: Phase) -> bool:
     """Whether a run of this kind comes to that phase under that fault at all."""
     if phase is Phase.IN_RECONCILE:
         # A target that settles doubles is asked again, not looked at, while there is budget left.
-        return kind == "read_back" or (kind in ("conditional_write", "natural_key") and fault.applies)
+        refuses_its_double = kind in ("conditional_write", "natural_key") and fault.applies
+        return kind == "read_back" or refuses_its_double or (fault.bars == "always" and kind != "none")
     return True
 
 

@@ -1,10 +1,12 @@
-"""The desk of the storm: one runbook a dedupe kind, one connector to the target, all that is needed to approve it."""
+"""The desk of the storm: one runbook a dedupe kind, and one connector to the target."""
 
 import getpass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from evals.storm.cases import BUDGET, GOAL, KINDS, LONGEST_MS, PATIENCE_MS
+from evals.storm.processes import remit
 
 WRITE_TOKEN: Final = "storm-writes"  # noqa: S105 - the test target's own
 READ_TOKEN: Final = "storm-reads"  # noqa: S105
@@ -47,7 +49,7 @@ WRITE_TOOL: Final = """\
     timeout: %(patience)dms
     dedupe: %(dedupe)s
     longest_request: %(longest)dms
-    answers: {succeeded: [200], refused: [400, 409, 422], not_applied: [429, 503]}
+    answers: {succeeded: [200], refused: [400, 422], not_applied: [429, 503]}
     result: {id: string, value: integer, version: integer, etag: string}
 """
 
@@ -72,7 +74,10 @@ steps:
     tool: things.add_%(kind)s
     with: {thing: "{inputs.thing}", number: "{inputs.goal}"%(etag)s}
     timeout: %(patience)dms%(probe)s
-    retry: {budget: %(budget)d, after: [not_applied], backoff: {initial: 100ms, factor: 2, max: 400ms, jitter: full}}
+    retry:
+      budget: %(budget)d
+      after: [not_applied]
+      backoff: {initial: 100ms, factor: 2, max: 400ms, jitter: full}
     verify: [{id: added, expect: seen.value == inputs.goal, within: 1s, every: 200ms}]
     rollback: {possible: false, why: A sum is not taken back without a word.}
 completion:
@@ -94,7 +99,7 @@ PROBE: Final = """
 DELEGATION: Final = """\
 schema: remit/delegation/v1
 principals:
-  storm: {roles: [operator, oncall, owner], os: [%(user)s]}
+  %(user)s: {roles: [operator, oncall, owner], os: [%(user)s]}
 delegate:
 %(entries)s
 approval: {approvers: [owner], not_author: false, solo: true}
@@ -163,6 +168,15 @@ def _tool(kind: str) -> str:
     }
 
 
+def found(folder: Path, env: Mapping[str, str]) -> None:
+    """Make a desk in ``folder``, put the storm's files into it and approve them all, by the command line."""
+    for argv in (("init", str(folder)), ("runbook", "approve", "--all", "--yes")):
+        done = remit(*argv, env=env)
+        assert done.exit == 0, f"{argv} ended with {done.exit}: {done.out[-2000:]}"
+        if argv[0] == "init":
+            write_desk(folder)
+
+
 def inputs(thing: str) -> list[str]:
     """The inputs of one run, as arguments of ``remit run``."""
     return ["-i", f"thing={thing}", "-i", f"goal={GOAL}"]
@@ -172,7 +186,6 @@ def environment(folder: Path, port: int) -> dict[str, str]:
     """What a process of this desk needs to know."""
     return {
         "REMIT_DESK": str(folder),
-        "REMIT_PRINCIPAL": "storm",
         "THINGS_URL": f"http://127.0.0.1:{port}",
         "REMIT_SECRET_THINGS_WRITE": f"Bearer {WRITE_TOKEN}",
         "REMIT_SECRET_THINGS_READ": f"Bearer {READ_TOKEN}",

@@ -1,0 +1,109 @@
+"""Real remit processes without the second that each would need to start: forked from a warmed-up one.
+
+Reads a JSON line for each process to start: ``{id, argv: [[...], ...], env: {...}, out: FILE, seed}``, and
+answers ``{id, pid}`` and, when it has ended, ``{id, exit}`` (negative: the signal). The child carries out the
+command lines one after another, as ``remit`` would. It is forked while this process has one thread and no
+file, database or connection of remit's open, so it differs from a fresh start in nothing but its imports.
+"""
+
+import gc
+import importlib
+import json
+import os
+import select
+import sys
+import threading
+from typing import Any, Final
+
+from evals.storm import seeded
+from remit.cli.app import run
+
+LOOK_S: Final = 0.02
+
+
+def warm_up() -> None:
+    """Import what a worker needs, and nothing more: no file is opened."""
+    for module in ("graph.runner", "remit.bootstrap", "remit.cli.app", "remit.worker.engine"):
+        importlib.import_module(module)
+
+
+def become(command: dict[str, Any]) -> int:
+    """Carry out the command lines as the process that this is; the exit code of the last."""
+    os.environ.update(command["env"])
+    if command["seed"]:
+        seeded.plant(command["seed"])
+    code = 0
+    for argv in command["argv"]:
+        code = run(argv)
+    return code
+
+
+class Zygote:
+    """The children that run, by pid, and the line that orders come in by."""
+
+    def __init__(self) -> None:
+        """Start with none."""
+        self._children: dict[int, str] = {}
+
+    def serve(self) -> None:
+        """Start what is asked for until the line ends, then end what still runs."""
+        rest = b""
+        while True:
+            ready, _, _ = select.select([0], [], [], LOOK_S)
+            if ready:
+                came = os.read(0, 1 << 16)
+                if not came:
+                    break
+                *lines, rest = (rest + came).split(b"\n")
+                for line in lines:
+                    self._start(json.loads(line))
+            self._collect(os.WNOHANG)
+        for pid in self._children:
+            os.kill(pid, 9)
+        while self._children:
+            self._collect(0)
+
+    def _start(self, command: dict[str, Any]) -> None:
+        assert threading.active_count() == 1, threading.enumerate()
+        pid = os.fork()
+        if pid == 0:
+            _run(command)
+        self._children[pid] = command["id"]
+        _say(id=command["id"], pid=pid)
+
+    def _collect(self, options: int) -> None:
+        while self._children:
+            pid, status = os.waitpid(-1, options)
+            if pid == 0:
+                return
+            _say(id=self._children.pop(pid), exit=os.waitstatus_to_exitcode(status))
+
+
+def _run(command: dict[str, Any]) -> None:
+    code = 1
+    try:
+        out = os.open(command["out"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        nothing = os.open(os.devnull, os.O_RDONLY)
+        for source, place in ((nothing, 0), (out, 1), (out, 2)):
+            os.dup2(source, place)
+        code = become(command)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(code)
+
+
+def _say(**fields: Any) -> None:
+    os.write(1, json.dumps(fields).encode() + b"\n")
+
+
+def main() -> None:
+    """Warm up and serve."""
+    warm_up()
+    gc.freeze()
+    _say(ready=True)
+    Zygote().serve()
+
+
+if __name__ == "__main__":
+    main()
