@@ -81,7 +81,7 @@ def checked(
     credential: str = "none",  # noqa: A002
 ) -> Draft:
     """A precondition was read: pass, fail or unknown."""
-    body = {"id": id, "verdict": verdict, "expected": expected, "observed": observed, "facts": dict(facts)}
+    body = {"id": id, "verdict": str(verdict), "expected": expected, "observed": observed, "facts": dict(facts)}
     return _draft(Kind.CHECKED, Role.VERIFIER, actor, body, credential)
 
 
@@ -146,7 +146,7 @@ def reconciled(
     """What a probe (or a human's word) says of an operation: applied, absent or unknown; what that settles; which
     attempts cannot land any more; ``absorbs``: the target has shown that a later copy changes nothing."""  # noqa: D205, D209
     return _draft(Kind.RECONCILED, role, actor, {
-        "op": op, "by": by, "verdict": verdict, "settles": settles.value if settles else None,
+        "op": op, "by": by, "verdict": str(verdict), "settles": settles.value if settles else None,
         "grounded": list(grounded), "observed": observed, "licence": licence, "facts": dict(facts),
         "absorbs": absorbs, "evidence": evidence,
     }, credential)  # fmt: skip
@@ -159,7 +159,7 @@ def verified(
     """One round of a check. ``scope``: an operation, ``due:OP``, ``completion`` or ``rollback``; ``max_gap_ms``: a
     longer gap between two rounds ends a row of passes; ``effect``: what the same facts say of the operation."""  # noqa: D205, D209
     return _draft(Kind.VERIFIED, Role.VERIFIER, actor, {
-        "scope": scope, "check": check, "expected": expected, "observed": observed, "verdict": verdict,
+        "scope": scope, "check": check, "expected": expected, "observed": observed, "verdict": str(verdict),
         "facts": dict(facts), "max_gap_ms": max_gap_ms, "effect": effect, "absorbs": absorbs,
     }, credential)  # fmt: skip
 
