@@ -1,7 +1,7 @@
 """What the guards are told, and what they answer: closed values, nothing that can act."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 
 from policies.approval import Principals
@@ -12,7 +12,7 @@ from policies.moment import Moment
 from policies.move import Due
 from policies.plan import Plan, WritePlan
 from policies.step import Rollback, Step
-from state.task import EMPTY, Operation, Task
+from state.task import Operation, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,9 +57,9 @@ class GuardContext:
     people: Principals | None = None
     plan: Plan | None = None
     op: OperationRef | None = None
-    reads: Mapping[str, Any] = EMPTY
+    reads: Mapping[str, Any] = field(default_factory=dict)
     template: Mapping[str, Any] | None = None
-    values: Mapping[str, Any] = EMPTY
+    values: Mapping[str, Any] = field(default_factory=dict)
 
     # What the guards share. Each raises where something is missing, and an exception is a denial.
     def operation(self) -> OperationRef:

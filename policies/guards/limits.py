@@ -22,8 +22,6 @@ def budgets(call: Call, context: GuardContext) -> Refusal | None:
     del call
     ours, task = context.operation(), context.task
     situation = Situation(task=task, plan=context.compiled(), moment=context.moment)
-    if ours.granted and not task.grant_open:
-        return Refusal(code="grant_spent", message="no human's grant is open")
     if ours.undoes is None and situation.deadline_passed():
         return Refusal(code="deadline_over", message="the time for forward work is over")
     if ours.undoes is None and not situation.writes_left():

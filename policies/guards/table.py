@@ -60,7 +60,7 @@ WRITE: Final[tuple[Guard, ...]] = (
     Guard(
         name="budgets",
         check=limits.budgets,
-        codes=("grant_spent", "deadline_over", "writes_spent", "step_budget_spent"),
+        codes=("deadline_over", "writes_spent", "step_budget_spent"),
     ),
     Guard(name="rate", check=limits.rate, codes=("resource_attempts_spent",)),
     Guard(
