@@ -10,6 +10,7 @@ from evals.storm.processes import remit
 
 WRITE_TOKEN: Final = "storm-writes"  # noqa: S105 - the test target's own
 READ_TOKEN: Final = "storm-reads"  # noqa: S105
+STOPPED: Final = 7
 VERBS: Final = {"natural_key": "create"}
 DEDUPE: Final = {
     "native_key": "{kind: native_key, header: Idempotency-Key, window: 24h, on_mismatch: error}",
@@ -89,6 +90,69 @@ escalation:
   grants: {retry_once: 1}
 """
 
+SET_TOOL: Final = """\
+  - name: things.set
+    effect: write
+    resource: "thing/{thing}"
+    repeatable: true
+    arguments:
+      thing: {type: string, pattern: "^[a-z0-9-]{1,64}$"}
+      number: {type: integer, minimum: 1, maximum: 1000}
+    request: {method: POST, path: "/read_back/{thing}/set", json: {number: "{number}"}}
+    timeout: %(patience)dms
+    dedupe: {kind: read_back}
+    longest_request: %(longest)dms
+    answers: {succeeded: [200], refused: [400, 422], not_applied: [429, 503]}
+    result: {id: string, value: integer, version: integer, etag: string}
+"""
+
+RESTART: Final = """\
+schema: remit/runbook/v1
+id: storm-restart
+version: 1
+title: Stop a thing and start it
+owner: role:owner
+triggers: {}
+inputs:
+  thing: {type: string, pattern: "^[a-z0-9-]{1,64}$"}
+  goal: {type: integer, minimum: 1, maximum: 1000}
+observe:
+  seen: {tool: things.get, with: {thing: "{inputs.thing}"}}
+authority: {tools: [things.get, things.set]}
+limits: {deadline: 10m, writes: 4}
+preconditions:
+  - {id: not-running, expect: seen.value != inputs.goal, otherwise: complete}
+steps:
+  - id: stop
+    tool: things.set
+    with: {thing: "{inputs.thing}", number: %(stopped)d}
+    timeout: %(patience)dms
+    probe:
+      observe: seen
+      applied_when: seen.value == %(stopped)d
+      absent_when: seen.value == attempt.seen.value && seen.version == attempt.seen.version
+      tries: {max: 3, every: 300ms}
+    retry: {budget: 1, after: [not_applied], backoff: {initial: 100ms, factor: 2, max: 400ms, jitter: full}}
+    verify: [{id: stopped, expect: seen.value == %(stopped)d, within: 1s, every: 200ms}]
+    rollback: {possible: false, why: It was down.}
+  - id: start
+    tool: things.set
+    with: {thing: "{inputs.thing}", number: "{inputs.goal}"}
+    timeout: %(patience)dms
+    probe:
+      observe: seen
+      applied_when: seen.value == inputs.goal
+      absent_when: seen.value == attempt.seen.value && seen.version == attempt.seen.version
+      tries: {max: 3, every: 300ms}
+    retry: {budget: 1, after: [not_applied], backoff: {initial: 100ms, factor: 2, max: 400ms, jitter: full}}
+    verify: [{id: started, expect: seen.value == inputs.goal, within: 1s, every: 200ms}]
+    rollback: {possible: false, why: It was down.}
+completion:
+  - {id: running, expect: seen.value == inputs.goal}
+on_exhausted: escalate
+escalation: {levels: [{to: role:oncall, within: 1h}], severity: low}
+"""
+
 PROBE: Final = """
     probe:
       observe: seen
@@ -134,10 +198,14 @@ def write_desk(folder: Path, *, lease_s: float = 15.0) -> None:
         place = folder / "runbooks" / runbook_id(kind)
         place.mkdir(parents=True, exist_ok=True)
         (place / "runbook.yaml").write_text(_runbook(kind))
+    restart = folder / "runbooks" / "storm-restart"
+    restart.mkdir(exist_ok=True)
+    (restart / "runbook.yaml").write_text(RESTART % {"stopped": STOPPED, "patience": PATIENCE_MS})
     connectors = folder / "connectors"
     connectors.mkdir(exist_ok=True)
-    (connectors / "things.yaml").write_text(CONNECTOR + "".join(_tool(kind) for kind in KINDS))
-    entries = "\n".join(ENTRY % {"id": runbook_id(kind)} for kind in KINDS)
+    set_tool = SET_TOOL % {"patience": PATIENCE_MS, "longest": LONGEST_MS}
+    (connectors / "things.yaml").write_text(CONNECTOR + "".join(_tool(kind) for kind in KINDS) + set_tool)
+    entries = "\n".join(ENTRY % {"id": runbook_id(kind)} for kind in (*KINDS, "restart"))
     (folder / "delegation.yaml").write_text(DELEGATION % {"user": getpass.getuser(), "entries": entries})
     (folder / "remit.toml").write_text(SETTINGS % {"lease_s": lease_s})
 
