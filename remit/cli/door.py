@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from remit.errors import DoorError, UsageError
+from remit.errors import DoorError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from remit.desk import Desk
@@ -63,6 +63,14 @@ class Door:
         from remit.intake.principal import who_asks
 
         return who_asks(self.desk().in_force.people(), given=self.as_given, environ=os.environ)
+
+    def operator(self) -> "Asker":
+        """Who acts, a human of this desk; NotSignedInError, RefusedError."""
+        asker = self.asker()
+        people = self.desk().in_force.people()
+        if people is None or people.principals[asker.name].kind != "human":
+            raise RefusedError(f"{asker.name} is a source, and this is for humans", code="humans_only")
+        return asker
 
     @property
     def interactive(self) -> bool:
@@ -125,7 +133,7 @@ def report(error: DoorError, *, as_json: bool) -> int:
         print(json.dumps({"error": body}, ensure_ascii=False), file=sys.stderr)
         return error.exit_code
     first, *more = str(error).splitlines() or [""]
-    lines = [f"remit: {first} [{error.code}]", *more, error.not_done]
+    lines = [f"remit: {first} [{error.code}]", *more, *([error.not_done] if error.not_done else [])]
     if error.hint:
         lines.append(f"next: {error.hint}")
     for line in lines:

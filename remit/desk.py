@@ -1,0 +1,245 @@
+"""What a desk is: a folder and its ledger, what is in force there, and what stands in the files but is not.
+
+In force is what the ledger holds as approved, never what stands on the disk: a file that was edited is
+ignored, loudly, until it is approved, and the last approved version stays in force.
+"""
+
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Final, Literal, Self
+
+from policies.approval import PRINCIPALS, Verdict, approval, may_approve, proposal, read_principals, target_of
+from policies.in_force import InForce, fold_desk
+from remit.errors import ConflictError, DeskError
+from remit.folder import Candidate, Folder, read_folder
+from remit.intake.principal import Asker
+from remit.settings import Settings
+from state.entry import DESK, Draft
+from state.ledger.port import Ledger
+
+KEY_FILE: Final = "payload_key"
+_KEY_BYTES: Final = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One difference between the files and what is in force.
+
+    ``candidate`` None: the scope would be withdrawn. ``parts``: what differs; ``problem``: why it cannot be
+    approved as it is.
+    """
+
+    scope: str
+    was: str | None
+    candidate: Candidate | None
+    parts: tuple[str, ...]
+    problem: str = ""
+
+    @property
+    def kind(self) -> Literal["new", "changed", "withdrawn"]:
+        """What would happen to the scope."""
+        return "withdrawn" if self.candidate is None else "changed" if self.was else "new"
+
+    @property
+    def target(self) -> str:
+        """What a proposal of it names."""
+        return target_of(self.scope, self.candidate.bundle if self.candidate else None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What became of a change that somebody wanted to approve."""
+
+    change: Change
+    state: Literal["approved", "proposed", "refused"]
+    verdict: Verdict
+
+
+class Desk:
+    """One desk, opened. Close it."""
+
+    def __init__(self, settings: Settings, ledger: Ledger, *, environ: Mapping[str, str]) -> None:
+        """Take an open ledger; ``environ`` fills in the addresses of connector files."""
+        self.settings, self.ledger, self._environ = settings, ledger, environ
+        self.in_force = InForce()
+        self.refresh()
+
+    @classmethod
+    def open(cls, settings: Settings, *, environ: Mapping[str, str] | None = None) -> Self:
+        """Open the desk's ledger and read what is in force; the leaves of LedgerError, DeskError."""
+        return cls(settings, open_ledger(settings), environ=os.environ if environ is None else environ)
+
+    def close(self) -> None:
+        """Close the ledger."""
+        self.ledger.close()
+
+    def refresh(self) -> None:
+        """Read again what is in force."""
+        self.in_force = fold_desk(self.ledger.read(DESK))
+
+    @cached_property
+    def folder(self) -> Folder:
+        """Read the files, once."""
+        return read_folder(self.settings, self._environ)
+
+    def changes(self) -> list[Change]:
+        """Everything that the files would change, principals first."""
+        candidates = self.folder.candidates()
+        found = [self._change(scope, candidate) for scope, candidate in candidates.items()]
+        return [c for c in found if c is not None] + self._withdrawals(candidates)
+
+    def warnings(self) -> list[str]:
+        """Say what is ignored, and why: for doctor, the log and the head of every list."""
+        said = [f"ignored: {problem}" for problem in self.folder.problems]
+        said += [f"ignored: an approval that does not hold ({why})" for why in self.in_force.ignored]
+        for change in self.changes():
+            held = "the last approved version stays in force" if change.was else "it is not in force"
+            what = f" ({', '.join(change.parts)})" if change.parts else ""
+            why = f": {change.problem}" if change.problem else ""
+            said.append(f"not approved: {change.scope} is {change.kind}{what}{why}; {held}")
+        said += [
+            f"not delegated: {ref} has no entry in delegation.yaml; it cannot run"
+            for ref in self.folder.undelegated()
+        ]
+        said += [f"missing: {ref} is delegated, but no file here holds it" for ref in self.folder.missing()]
+        return said
+
+    def approve(self, changes: Sequence[Change], asker: Asker) -> list[Done]:
+        """Approve, or propose where somebody else must: one act, judged by the rules in force before it.
+
+        ConflictError where another approval came between: nothing of what it touched is in force by this one.
+        """
+        people = self.in_force.people()
+        ordered = sorted(changes, key=lambda c: (c.scope == PRINCIPALS) is (people is not None))
+        done = [self._judge(change, asker, ordered) for change in ordered]
+        drafts = [draft for one in done if (draft := self._draft(one, asker)) is not None]
+        if drafts:
+            self.ledger.append_desk(drafts, at=self.ledger.now(), code=program())
+            self.refresh()
+        for one in done:
+            wanted = one.change.candidate.bundle.digest if one.change.candidate else None
+            if one.state == "approved" and self.in_force.digest(one.change.scope) != wanted:
+                raise ConflictError(
+                    f"{one.change.scope}: another approval came first",
+                    code="approval_conflict",
+                    not_done="what it was to become is not in force",
+                    hint="remit runbook list",
+                )
+        return done
+
+    def _change(self, scope: str, candidate: Candidate) -> Change | None:
+        was, now = self.in_force.digest(scope), candidate.bundle
+        if was == now.digest:
+            return None
+        before = self.in_force.history[was].bundle.parts if was else {}
+        parts = tuple(p for p in now.parts if before.get(p) != now.parts[p]) if was else ()
+        problem = candidate.problem
+        meant = self.in_force.versions.get(scope)
+        if meant not in (None, now.parts.get("runbook")):
+            problem = "this id and version means another runbook already: raise its version (version_reused)"
+        return Change(scope=scope, was=was, candidate=candidate, parts=parts, problem=problem)
+
+    def _withdrawals(self, candidates: Mapping[str, Candidate]) -> list[Change]:
+        if self.folder.delegation is None:
+            return []  # a file that cannot be read withdraws nothing
+        kept = {*candidates, *self.folder.missing()}
+        return [
+            Change(scope=scope, was=held.bundle.digest, candidate=None, parts=())
+            for scope, held in self.in_force.runbooks.items()
+            if scope not in kept
+        ]
+
+    def _judge(self, change: Change, asker: Asker, together: Sequence[Change]) -> Done:
+        if change.problem:
+            return Done(
+                change=change, state="refused", verdict=Verdict(code="not_approvable", message=change.problem)
+            )
+        author = self.in_force.proposals.get(change.target)
+        verdict = self._verdict(change, asker.name, author or asker.name, together)
+        if verdict.allowed:
+            return Done(change=change, state="approved", verdict=verdict)
+        proposes = author is None and self._known(asker)
+        return Done(change=change, state="proposed" if proposes else "refused", verdict=verdict)
+
+    def _verdict(self, change: Change, by: str, author: str, together: Sequence[Change]) -> Verdict:
+        rules = self.in_force.people()
+        if rules is not None:
+            return may_approve(rules, by=by, author=author)
+        # Nothing is in force yet: the first principals are approved by themselves, the rest by them.
+        candidate = next((c.candidate for c in together if c.scope == PRINCIPALS), None)
+        first = None
+        if candidate is not None:
+            first = read_principals(candidate.contents[candidate.bundle.parts[PRINCIPALS]])
+        if change.scope == PRINCIPALS:
+            return may_approve(None, by=by, author=author, first=first)
+        return may_approve(first, by=by, author=author)
+
+    def _known(self, asker: Asker) -> bool:
+        people = self.in_force.people()
+        return people is not None and asker.name in people.principals
+
+    def _draft(self, one: Done, asker: Asker) -> Draft | None:
+        change = one.change
+        if one.state == "proposed":
+            return proposal(scope=change.scope, to=change.target, by=asker.name)
+        if one.state == "refused":
+            return None
+        known = self.in_force.contents
+        contents = change.candidate.contents if change.candidate else {}
+        return approval(
+            bundle=change.candidate.bundle if change.candidate else None,
+            scope=change.scope,
+            was=change.was,
+            by=asker.name,
+            author=self.in_force.proposals.get(change.target, asker.name),
+            solo=one.verdict.solo,
+            contents={digest: text for digest, text in contents.items() if digest not in known},
+            who=asker.said,
+        )
+
+
+def open_ledger(settings: Settings) -> Ledger:
+    """Open the ledger of a desk, with its payload key; the leaves of LedgerError, DeskError."""
+    from state.ledger.sql.opening import open_ledger as opened
+    from state.projection import project
+
+    settings.private.mkdir(mode=0o700, exist_ok=True)
+    return opened(settings.ledger_path, code=program(), project=project, payload_key=payload_key(settings))
+
+
+def payload_key(settings: Settings) -> bytes:
+    """Read the key of the payload digests, made at the first use in a 0600 file; DeskError."""
+    folder = settings.private / "secrets"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = folder / KEY_FILE
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return _read_key(path)
+    key = secrets.token_hex(_KEY_BYTES)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(key)
+    return bytes.fromhex(key)
+
+
+def _read_key(path: Path) -> bytes:
+    try:
+        key = bytes.fromhex(path.read_text().strip())
+    except (OSError, ValueError) as error:
+        raise DeskError(f"{path} holds no key: {error}", code="bad_payload_key") from error
+    if len(key) != _KEY_BYTES:
+        raise DeskError(f"{path} holds no key of {_KEY_BYTES} bytes", code="bad_payload_key")
+    return key
+
+
+def program() -> str:
+    """Name and version of this program, as entries keep it."""
+    try:
+        return f"remit {version('remit')}"
+    except PackageNotFoundError:
+        return "remit unknown"

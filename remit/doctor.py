@@ -1,0 +1,174 @@
+"""What is wrong with a desk, or soon will be: every question that can be asked without touching a target."""
+
+import os
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from remit.desk import Desk
+from remit.errors import DoorError
+from remit.settings import Settings, unknown_variables
+
+ROOMS: Final = ("state", "policies", "tools", "agents", "graph", "remit", "evals", "runbooks")
+_OPEN_TO_OTHERS: Final = 0o077
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One answer. A ``problem`` keeps something from working; a ``warning`` is not what it looks like."""
+
+    verdict: Literal["ok", "warning", "problem"]
+    what: str
+    next: str = ""
+
+    def as_json(self) -> dict[str, Any]:
+        """Fields as JSON."""
+        return asdict(self)
+
+
+def examine(settings: Settings, environ: Mapping[str, str] | None = None) -> list[Finding]:
+    """Ask every question; a question that fails is itself a problem."""
+    environ = os.environ if environ is None else environ
+    found = [*_rooms(), *_private(settings), *_variables(environ), *_model(settings, environ)]
+    try:
+        desk = Desk.open(settings, environ=environ)
+    except Exception as error:  # noqa: BLE001 - whatever keeps the ledger shut is what doctor is for
+        return [*found, Finding(verdict="problem", what=f"the ledger cannot be opened: {error}")]
+    try:
+        for question in _QUESTIONS:
+            found.extend(_asked(question, desk, environ))
+    finally:
+        desk.close()
+    return found
+
+
+def _asked(question: "_Question", desk: Desk, environ: Mapping[str, str]) -> list[Finding]:
+    try:
+        return list(question(desk, environ))
+    except Exception as error:  # noqa: BLE001 - the other questions are asked all the same
+        name = question.__name__.strip("_").replace("_", " ")
+        return [Finding(verdict="problem", what=f"{name}: {type(error).__name__}: {error}")]
+
+
+def _rooms() -> Iterator[Finding]:
+    claimed = packages_distributions()
+    for room in ROOMS:
+        others = sorted({d for d in claimed.get(room, ()) if d != "remit"})
+        if others:
+            yield Finding(
+                verdict="problem",
+                what=f"another package ships a top-level {room}: {', '.join(others)}",
+                next="install remit into a virtual environment of its own",
+            )
+
+
+def _private(settings: Settings) -> Iterator[Finding]:
+    for path in (settings.private, settings.private / "secrets"):
+        if path.exists() and stat.S_IMODE(path.stat().st_mode) & _OPEN_TO_OTHERS:
+            yield Finding(verdict="problem", what=f"{path} is open to others", next=f"chmod 700 {path}")
+    folder = settings.private / "secrets"
+    for file in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if stat.S_IMODE(file.stat().st_mode) & _OPEN_TO_OTHERS:
+            yield Finding(verdict="problem", what=f"{file} is open to others", next=f"chmod 600 {file}")
+
+
+def _variables(environ: Mapping[str, str]) -> Iterator[Finding]:
+    for name in unknown_variables(environ):
+        yield Finding(verdict="warning", what=f"nothing reads {name}", next="check its spelling, or unset it")
+
+
+def _model(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
+    if settings.model.startswith("openai:") and not environ.get("OPENAI_API_KEY"):
+        yield Finding(
+            verdict="problem",
+            what=f"model {settings.model}, but OPENAI_API_KEY is not set",
+            next='set it, or model = "rules" in remit.toml (no model is needed to run)',
+        )
+    else:
+        yield Finding(verdict="ok", what=f"model: {settings.model}")
+
+
+def _in_force(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:  # noqa: ARG001 - one shape for all
+    for warning in desk.warnings():
+        yield Finding(verdict="warning", what=warning, next="remit runbook list; remit runbook approve --all")
+    for ref in sorted(desk.in_force.runbooks):
+        yield Finding(verdict="ok", what=f"in force: {ref}")
+    if not desk.in_force.runbooks:
+        yield Finding(verdict="warning", what="no runbook is in force", next="remit runbook approve --all")
+
+
+def _who(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:
+    from remit.intake.principal import who_asks
+
+    try:
+        asker = who_asks(desk.in_force.people(), given=None, environ=environ)
+    except DoorError as error:
+        yield Finding(verdict="warning", what=str(error), next=error.hint)
+    else:
+        people = desk.in_force.people()
+        solo = ", a solo desk" if people is not None and people.approval.solo else ""
+        yield Finding(verdict="ok", what=f"you are {asker.name} (by {asker.how}){solo}")
+
+
+def _tools_are_as_approved(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:  # noqa: ARG001
+    from remit.toolbox import approved, registry_of
+
+    for ref in sorted(desk.in_force.runbooks):
+        policy = desk.in_force.policy(ref)
+        around = approved(policy, modules=desk.settings.tools.modules, folder=desk.settings.desk)
+        contracts = registry_of(around).contracts()
+        changed = [n for n, d in policy.contracts.items() if n not in contracts or contracts[n].digest != d]
+        if changed:
+            yield Finding(
+                verdict="problem",
+                what=f"{ref} cannot run: not as approved any more: {', '.join(changed)}",
+                next="put the tool's file back, or have the change approved: remit runbook approve --all",
+            )
+
+
+def _credentials(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:
+    from tools.errors import SecretError
+    from tools.secrets import Secrets
+
+    secrets = Secrets(
+        desk.settings.private / "secrets", environ=environ, keyring=desk.settings.credentials.keyring
+    )
+    by_name: dict[str, set[str]] = {}
+    for contract in desk.folder.contracts.values():
+        for role, name in contract.credentials.items():
+            by_name.setdefault(name, set()).add(role)
+    for name, roles in sorted(by_name.items()):
+        if len(roles) > 1 and name not in desk.settings.credentials.shared:
+            yield Finding(
+                verdict="problem", what=f"secret {name} is used by roles {', '.join(sorted(roles))}"
+            )
+        try:
+            secrets.resolve(name)
+        except SecretError as error:
+            yield Finding(verdict="problem", what=str(error))
+
+
+def _sockets(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:  # noqa: ARG001
+    for name, address in desk.settings.supervisors.items():
+        if not Path(address.removeprefix("unix://")).is_socket():
+            yield Finding(
+                verdict="warning", what=f"supervisor {name}: no socket at {address}", next="is it running?"
+            )
+
+
+def _switch(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:  # noqa: ARG001
+    for stop in desk.ledger.stops():
+        yield Finding(
+            verdict="warning",
+            what=f"stopped: {stop.scope}, by {stop.by} at {stop.at}: {stop.why}",
+            next="remit start",
+        )
+
+
+_Question = Callable[[Desk, Mapping[str, str]], Iterator[Finding]]
+_QUESTIONS: Final[tuple[_Question, ...]] = (
+    _in_force, _who, _tools_are_as_approved, _credentials, _sockets, _switch,
+)  # fmt: skip

@@ -1,0 +1,193 @@
+"""What stands in a desk's folder now, valid or not, and what each runbook there would be approved as."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
+
+from policies import loader
+from policies.approval import PRINCIPALS, Bundle, document
+from policies.catalog import Catalog
+from policies.connector import Connector
+from policies.contract import ToolContract
+from policies.delegation import Delegation
+from policies.errors import LoadError, Problem
+from policies.loader import Loaded
+from policies.runbook import Runbook
+from remit.settings import Settings
+from remit.toolbox import Surroundings, registry_of
+from state import canonical
+from state.errors import CanonicalError
+from tools.errors import SetupError
+
+DELEGATION: Final = "delegation.yaml"
+CATALOG: Final = "catalog.yaml"
+RUNBOOKS: Final = "runbooks"
+CONNECTORS: Final = "connectors"
+MAX_FILES: Final = 1000
+_TEST_SUFFIX: Final = ".test.yaml"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """What would be approved: the bundle, its contents by digest, and why it cannot be, if it cannot."""
+
+    bundle: Bundle
+    contents: Mapping[str, str] = field(repr=False)
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Folder:
+    """The files of a desk, read once. ``problems``: everything wrong with any of them."""
+
+    settings: Settings
+    delegation: Loaded[Delegation] | None
+    catalog: Loaded[Catalog] | None
+    connectors: Mapping[str, Loaded[Connector]]
+    runbooks: Mapping[str, Loaded[Runbook]]  # by id@version
+    around: Surroundings
+    contracts: Mapping[str, ToolContract]
+    problems: tuple[Problem, ...]
+
+    def candidates(self) -> dict[str, Candidate]:
+        """Everything that could be in force by these files, by scope: principals first, then runbooks."""
+        if self.delegation is None:
+            return {}
+        people = _bundle(PRINCIPALS, {PRINCIPALS: self._principals()}, {})
+        found = {PRINCIPALS: people}
+        for entry in self.delegation.value.delegate:
+            book = self.runbooks.get(entry.runbook)
+            if book is not None:
+                found[entry.runbook] = self._candidate(entry.runbook, book)
+        return found
+
+    def undelegated(self) -> list[str]:
+        """Runbooks in the folder that no entry of a readable delegation names: they can never run."""
+        if self.delegation is None:
+            return []
+        return sorted(set(self.runbooks) - {e.runbook for e in self.delegation.value.delegate})
+
+    def missing(self) -> list[str]:
+        """Runbooks that the delegation names and the folder does not hold."""
+        named = {e.runbook for e in self.delegation.value.delegate} if self.delegation else set()
+        return sorted(named - set(self.runbooks))
+
+    def _principals(self) -> dict[str, Any]:
+        value = self.delegation.document.value if self.delegation else {}
+        return {"principals": value["principals"], "approval": value.get("approval", {})}
+
+    def _candidate(self, ref: str, book: Loaded[Runbook]) -> Candidate:
+        assert self.delegation is not None  # noqa: S101 - candidates() asked
+        entry = next(e for e in self.delegation.document.value["delegate"] if e["runbook"] == ref)
+        tools = book.value.authority.tools
+        used = {self.contracts[name].connector for name in tools if name in self.contracts}
+        connectors = {name: taken for name, taken in self.connectors.items() if name in used}
+        parts = {
+            "runbook": book.document.value,
+            "contracts": {
+                name: self.contracts[name].digest for name in sorted(tools) if name in self.contracts
+            },
+            "connectors": {name: taken.digest for name, taken in connectors.items()},
+            "catalog": self.catalog.document.value if self.catalog else None,
+            "addresses": self.around.addresses(),
+            "delegation": entry,
+        }
+        unknown = sorted(name for name in tools if name not in self.contracts)
+        problem = f"no such tool: {', '.join(unknown)}" if unknown else ""
+        return _bundle(ref, parts, {t.digest: t.content for t in connectors.values()}, problem)
+
+
+def read_folder(settings: Settings, environ: Mapping[str, str]) -> Folder:
+    """Read everything in the desk's folder; what is wrong is collected, not raised."""
+    desk, problems = settings.desk, list[Problem]()
+    delegation = _take(desk, desk / DELEGATION, loader.load_delegation, problems)
+    catalog = _take(desk, desk / CATALOG, loader.load_catalog, problems, optional=True)
+    connectors: dict[str, Loaded[Connector]] = {}
+    for path in _yaml_files(desk / CONNECTORS, problems, desk):
+        taken = _take(desk, path, lambda p: loader.load_connector(p, environ), problems)
+        if taken is not None:
+            _once(connectors, taken.value.connector, taken, desk, problems)
+    runbooks: dict[str, Loaded[Runbook]] = {}
+    for path in _yaml_files(desk / RUNBOOKS, problems, desk):
+        book = _take(desk, path, loader.load_runbook, problems)
+        if book is not None:
+            _once(runbooks, f"{book.value.id}@{book.value.version}", book, desk, problems)
+    around = Surroundings(
+        supervisors=settings.supervisors,
+        hosts=settings.http.hosts,
+        catalog=catalog.value if catalog else None,
+        connectors={name: taken.value for name, taken in connectors.items()},
+        modules=settings.tools.modules,
+        folder=desk,
+    )
+    try:
+        contracts = registry_of(around).contracts()
+    except SetupError as error:
+        problems.append(_problem("remit.toml", f"tools: {error}", "bad_tool"))
+        contracts = MappingProxyType({})
+    return Folder(
+        settings=settings, delegation=delegation, catalog=catalog, connectors=connectors, runbooks=runbooks,
+        around=around, contracts=contracts, problems=tuple(problems),
+    )  # fmt: skip
+
+
+def _bundle(scope: str, parts: Mapping[str, Any], more: Mapping[str, str], problem: str = "") -> Candidate:
+    digests, contents = {}, dict(more)
+    for part, value in parts.items():
+        try:
+            text = document(value)
+        except CanonicalError as error:
+            text, problem = "null", problem or f"{part}: {error}"
+        digests[part] = canonical.digest_text(text)
+        contents[digests[part]] = text
+    return Candidate(bundle=Bundle(scope=scope, parts=digests), contents=contents, problem=problem)
+
+
+def _yaml_files(folder: Path, problems: list[Problem], desk: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    found = sorted(p for p in folder.rglob("*.yaml") if p.is_file() and not p.name.endswith(_TEST_SUFFIX))
+    if len(found) > MAX_FILES:
+        problems.append(_problem(str(folder.relative_to(desk)), f"more than {MAX_FILES} files", "too_many"))
+    return found[:MAX_FILES]
+
+
+def _take(
+    desk: Path, path: Path, load: Callable[[Path], T], problems: list[Problem], *, optional: bool = False
+) -> T | None:
+    name = str(path.relative_to(desk))
+    try:
+        return load(path)
+    except LoadError as error:
+        problems.extend(_renamed(p, name) for p in error.problems)
+    except FileNotFoundError:
+        if not optional:
+            problems.append(_problem(name, "there is no such file", "no_file"))
+    except OSError as error:
+        problems.append(_problem(name, f"cannot be read: {error.strerror}", "no_file"))
+    return None
+
+
+def _once(
+    kept: dict[str, Loaded[Any]], name: str, taken: Loaded[Any], desk: Path, problems: list[Problem]
+) -> None:
+    if name not in kept:
+        kept[name] = taken
+        return
+    first, second = (str(t.path.relative_to(desk)) for t in (kept[name], taken))
+    problems.append(_problem(second, f"{name} is in {first} already; this one is ignored", "duplicate"))
+
+
+def _renamed(problem: Problem, name: str) -> Problem:
+    return Problem(
+        file=name, line=problem.line, column=problem.column, path=problem.path, message=problem.message,
+        code=problem.code,
+    )  # fmt: skip
+
+
+def _problem(name: str, message: str, code: str) -> Problem:
+    return Problem(file=name, line=1, column=1, path="", message=message, code=code)
