@@ -69,7 +69,7 @@ class Reads:
         read: Read,
         now: Callable[[], str],
     ) -> None:
-        """``read`` makes one guarded call, ``now`` the database's clock, ``pinned`` as in ``agents.wanted``."""
+        """``read`` makes one guarded call, ``now`` tells the time; ``pinned``: see ``agents.wanted``."""
         self._runbook, self._contracts, self._pinned = runbook, contracts, pinned
         self._read, self._now = read, now
         self._seen: dict[str, Reading] = {}

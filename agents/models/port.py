@@ -14,8 +14,8 @@ from typing import Any, Final, Generic, Protocol, TypeVar
 
 from pydantic import BaseModel
 
-MAX_SECTION_CHARS: Final = 4000
-MAX_PROMPT_CHARS: Final = 32_000
+MAX_SECTION_CHARS: Final = 1_500
+MAX_PROMPT_CHARS: Final = 10_000
 _CUT: Final = " …[cut]"
 _LEFT_OUT: Final = "[left out: too long]"
 
