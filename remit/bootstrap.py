@@ -1,0 +1,214 @@
+"""The only place that knows concrete classes: makes everything that runs need, from the settings of a desk."""
+
+import os
+import threading
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from agents.executor import Executor
+from agents.models.factory import model_from
+from agents.models.port import Model
+from agents.verifier import Verifier
+from graph.session import Session
+from graph.surroundings import Surroundings
+from policies.approval import Principals
+from policies.call import Call, Reply
+from policies.contract import ToolContract
+from policies.guards import GUARDS, GuardContext
+from policies.in_force import InForce, Policy, apply_desk
+from policies.moment import Moment
+from policies.plan import Plan, compile_plan
+from remit import toolbox
+from remit.desk import open_ledger, payload_key, program
+from remit.settings import Settings
+from remit.worker.claim import Claimant
+from remit.worker.engine import Engine, Watch
+from remit.worker.identity import Identity, boot_id, clock, monotonic_ms
+from remit.worker.lease import Lease
+from state.entry import DESK
+from state.holder import Holder
+from state.ledger.payload import payload_of
+from state.ledger.port import Ledger, Payload
+from state.task import Task
+from tools.gateway import Gateway
+from tools.registry import Registry
+from tools.scrub import Scrubber
+from tools.secrets import Secrets
+
+
+class PolicyView:
+    """What is in force, kept up to date from chain ``desk``; safe to ask from many threads."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Read the chain from its beginning at the first question, then only what is new."""
+        self._ledger, self._view, self._seq, self._guard = ledger, InForce(), 0, threading.Lock()
+
+    def now(self) -> InForce:
+        """What is in force now."""
+        with self._guard:
+            for entry in self._ledger.read(DESK, after=self._seq):
+                self._view = apply_desk(self._view, entry)
+                self._seq = entry.seq
+            return self._view
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kit:
+    """What runs of one approved policy share: its plan, its tools, their contracts."""
+
+    policy: Policy
+    plan: Plan
+    registry: Registry
+    contracts: Mapping[str, ToolContract]
+
+
+@dataclass(kw_only=True)
+class App:
+    """A desk, ready to carry runs. ``pauses`` is called at the named points of a run; tests stop there."""
+
+    settings: Settings
+    ledger: Ledger
+    policies: PolicyView
+    secrets: Secrets
+    scrubber: Scrubber
+    model: Model
+    key: bytes
+    pauses: Callable[[str], None]
+    _kits: dict[str, Kit] = field(default_factory=dict)
+
+    def kit(self, pins: Mapping[str, str]) -> Kit:
+        """The kit of the policy that ``pins`` name; KeyError where it was never approved here."""
+        digest = pins["bundle"]
+        if digest not in self._kits:
+            policy = self.policies.now().pinned(digest)
+            approved = toolbox.approved(
+                policy, modules=self.settings.tools.modules, folder=self.settings.desk
+            )
+            registry = toolbox.registry_of(approved)
+            contracts = registry.contracts()
+            self._kits[digest] = Kit(
+                policy=policy,
+                plan=compile_plan(policy.runbook, contracts),
+                registry=registry,
+                contracts=contracts,
+            )
+        return self._kits[digest]
+
+    def sealed(self, text: str) -> Payload:
+        """Free text as a payload: scrubbed, capped, under a keyed digest."""
+        return payload_of(self.scrubber.text(text, limit=65_536), key=self.key)
+
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        """A worker of this process, registered and with a running lease, until the block ends."""
+        folder = self.settings.private / "workers"
+        name = f"w-{uuid.uuid4().hex[:12]}"
+        lease_s = self.settings.worker.lease_s
+        with Identity.take(folder, id=name, lease_s=lease_s, now=self.ledger.now()) as identity:
+            lease = Lease(ledger=self.ledger, worker=identity.worker)
+            lease.start()
+            claimant = Claimant(ledger=self.ledger, identity=identity, lease=lease, code=program())
+            engine = Engine(
+                claimant=claimant,
+                session=lambda holder, watch, sleep: self.session(holder, lease, watch, sleep),
+                threads=self.settings.worker.threads,
+            )
+            try:
+                yield engine
+            finally:
+                engine.stopping.set()
+                lease.stop()
+
+    def session(self, holder: Holder, lease: Lease, watch: Watch, sleep: Callable[[float], None]) -> Session:
+        """Everything that one run needs while ``holder`` holds it."""
+        kit = self.kit(holder.task.pins)
+        gateway = Gateway(
+            guards=GUARDS,
+            registry=kit.registry,
+            credentials=self.secrets,
+            scrubber=self.scrubber,
+            clock_ms=monotonic_ms,
+            boot_id=boot_id(),
+            still_mine=lease.still_mine,
+            pauses=self.pauses,
+        )
+        ref = kit.policy.runbook.ref
+        return Session(
+            holder=holder,
+            ledger=self.ledger,
+            policy=kit.policy,
+            plan=kit.plan,
+            contracts=kit.contracts,
+            gateway=gateway,
+            verifier=verifier(kit, gateway, lambda: holder.task, holder.now),
+            executor=Executor(self.model),
+            surroundings=Surroundings(ledger=self.ledger, policy=kit.policy, plan=kit.plan),
+            present=lambda: self._present(ref),
+            people=self._people,
+            sealed=self.sealed,
+            clock=clock,
+            sleep=sleep,
+            pauses=self.pauses,
+            on_entry=watch,
+        )
+
+    def _present(self, ref: str) -> Policy | None:
+        view = self.policies.now()
+        return view.policy(ref) if ref in view.runbooks else None
+
+    def _people(self) -> Principals | None:
+        return self.policies.now().people()
+
+
+def verifier(kit: Kit, gateway: Gateway, task: Callable[[], Task], now: Callable[[], str]) -> Verifier:
+    """The verifier of a run, which reads through ``gateway`` as itself."""
+
+    def read(call: Call) -> Reply:
+        current = task()
+        return gateway.read(
+            call,
+            GuardContext(
+                task=current,
+                epoch=current.epoch,
+                moment=Moment(at=now(), clock=clock()),
+                contract=kit.contracts.get(call.tool),
+                pinned=kit.policy,
+                plan=kit.plan,
+            ),
+        )
+
+    return Verifier(runbook=kit.policy.runbook, contracts=kit.contracts, read=read, now=now)
+
+
+def _undisturbed(point: str) -> None:
+    """Production does nothing at the named points."""
+    del point
+
+
+@contextmanager
+def open_app(
+    settings: Settings,
+    *,
+    environ: Mapping[str, str] | None = None,
+    pauses: Callable[[str], None] = _undisturbed,
+    model: Model | None = None,
+) -> Iterator[App]:
+    """Open a desk for work, and close it again; DoorError's leaves, LedgerError, ModelNameError, SetupError."""
+    environ = os.environ if environ is None else environ
+    ledger = open_ledger(settings)
+    try:
+        secrets = Secrets(settings.private / "secrets", environ=environ, keyring=settings.credentials.keyring)
+        yield App(
+            settings=settings,
+            ledger=ledger,
+            policies=PolicyView(ledger),
+            secrets=secrets,
+            scrubber=Scrubber(secrets.live),
+            model=model or model_from(settings.model, environ),
+            key=payload_key(settings),
+            pauses=pauses,
+        )
+    finally:
+        ledger.close()

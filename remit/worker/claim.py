@@ -1,0 +1,103 @@
+"""How a run is taken: what is known of its former holders, and the entry that makes this worker the holder."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from remit.worker.fence import Ended, prove
+from remit.worker.identity import Identity, clock
+from remit.worker.lease import Lease
+from state import bodies
+from state.fold import fold
+from state.holder import Holder, extend
+from state.instants import parse
+from state.ledger.port import Append, Ledger, RunInfo, Worker
+from state.projection import row_of
+from state.task import Claim, Task
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claimant:
+    """This process, as far as taking runs needs it."""
+
+    ledger: Ledger
+    identity: Identity
+    lease: Lease
+    code: str
+
+    def take(self, run: str) -> Holder | None:
+        """Become the holder of ``run``; None where it is another's, has ended, or its fold is unsound.
+
+        HeadMovedError where somebody else was quicker, and the other leaves of LedgerError.
+        """
+        info = self.ledger.info(run)
+        task = fold(self.ledger.read(run), run)
+        if task.closed is not None or task.unsound or not task.pins:
+            return None
+        predecessor = self._predecessor(info, task)
+        if predecessor is not None and predecessor["ended"] == Ended.ALIVE:
+            return None
+        return self._claim(task, predecessor, self._proven(task, predecessor))
+
+    def bury(self) -> list[str]:
+        """Take workers off the list whose end is proven; their runs can then be claimed. Their ids."""
+        now = parse(self.ledger.now())
+        dead: list[str] = []
+        for worker in self.ledger.workers():
+            if worker.id == self.identity.worker.id:
+                continue
+            over = parse(worker.lease_until) < now and self.lease.may_fence()
+            if prove(worker, self.identity.worker, lease_over=over) is Ended.EXITED:
+                self.ledger.forget(worker.id)
+                dead.append(worker.id)
+        return dead
+
+    def _predecessor(self, info: RunInfo, task: Task) -> dict[str, Any] | None:
+        if not task.claims:
+            return None
+        last = task.claims[-1]
+        ended = (
+            "released" if info.worker is None or last.worker == self.identity.worker.id else self._prove(last)
+        )
+        return {"epoch": last.epoch, "worker": last.worker, "ended": str(ended)}
+
+    def _prove(self, claim: Claim) -> Ended:
+        registered = next((w for w in self.ledger.workers() if w.id == claim.worker), None)
+        return prove(claim, self.identity.worker, lease_over=self._lease_over(registered))
+
+    def _lease_over(self, registered: Worker | None) -> bool:
+        """The worker is off the list, or its lease is over and this one is well enough to say so."""
+        if registered is None:
+            return True
+        return parse(registered.lease_until) < parse(self.ledger.now()) and self.lease.may_fence()
+
+    def _proven(self, task: Task, predecessor: dict[str, Any] | None) -> list[int]:
+        """Every earlier epoch whose process can send nothing more for it: ended, or back from its calls."""
+        proven = set(task.proven_dead)
+        if predecessor is not None and predecessor["ended"] in (Ended.EXITED, "released"):
+            proven.add(predecessor["epoch"])
+        doubtful = {
+            a.epoch for o in task.operations for a in o.attempts if a.undecided and a.returned is None
+        }
+        for claim in task.claims[:-1]:
+            if claim.epoch in doubtful - proven and self._ended(claim):
+                proven.add(claim.epoch)
+        return sorted(proven)
+
+    def _ended(self, claim: Claim) -> bool:
+        """A holder before the last one: this very process (whose call has returned), or one proven dead."""
+        mine = claim.worker == self.identity.worker.id
+        return mine or prove(claim, self.identity.worker, lease_over=False) is Ended.EXITED
+
+    def _claim(self, task: Task, predecessor: dict[str, Any] | None, proven: list[int]) -> Holder:
+        me = self.identity.worker
+        draft = bodies.claimed(
+            worker=me.id, boot_id=me.boot_id, pid_ns=me.pid_ns, pid=me.pid, start_time=me.start_time, uid=me.uid,
+            lock_file=me.lock_file, clock=clock(), predecessor=predecessor, proven=proven,
+        )  # fmt: skip
+        at, epoch = self.ledger.now(), task.epoch + 1
+        claimed, entries = extend(task, (draft,), at=at, epoch=epoch, code=self.code)
+        self.ledger.claim(
+            Append(run=task.run, epoch=epoch, head=task.head, entries=entries, row=row_of(claimed)),
+            worker=me.id,
+        )
+        return Holder(ledger=self.ledger, task=claimed, worker=me.id, code=self.code)

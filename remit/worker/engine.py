@@ -1,0 +1,233 @@
+"""The worker: takes runs that want one, drives each until it ends or waits, and gives it back."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final
+
+from graph.runner import run_graph
+from graph.session import Session
+from remit.worker.claim import Claimant
+from state.errors import FencedError, HeadMovedError, LedgerError, StorageError, UnknownCommitError
+from state.fold import fold
+from state.holder import Holder
+from state.instants import seconds_between
+from state.ledger.port import Query, RunInfo, Signal
+from state.task import Task
+
+log = logging.getLogger("remit.worker")
+
+Watch = Callable[[Task], None]
+MAX_FAILURES: Final = 5
+POLL_S: Final = 0.2
+# What ``drain`` stays for: waits that the run's own clock ends.
+TIMERS: Final = frozenset({"backoff", "quarantine", "read_lag", "check", "model", "connector"})
+
+
+class Leaving(Exception):  # noqa: N818 - no error: the worker was asked to stop
+    """The worker was asked to stop while a run slept; the run is given back as it stands."""
+
+
+def _unwatched(task: Task) -> None:
+    """Nobody watches."""
+    del task
+
+
+@dataclass(kw_only=True)
+class Engine:
+    """One worker process. ``session`` makes what a run needs while it is held; ``threads``: runs at once."""
+
+    claimant: Claimant
+    session: Callable[[Holder, Watch, Callable[[float], None]], Session]
+    threads: int = 8
+    stopping: threading.Event = field(default_factory=threading.Event)
+    _active: dict[str, Future[Task | None]] = field(default_factory=dict)
+    _failures: dict[str, int] = field(default_factory=dict)
+    _guard: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def worker(self) -> str:
+        """This worker's id."""
+        return self.claimant.identity.worker.id
+
+    def work(self, run: str, watch: Watch = _unwatched) -> Task | None:
+        """Take ``run`` and drive it until it leaves; None where it could not be taken, or was lost on the way."""
+        try:
+            holder = self.claimant.take(run)
+        except (HeadMovedError, FencedError):
+            return None  # somebody else has it
+        if holder is None:
+            return None
+        return self._drive(holder, watch)
+
+    def _drive(self, holder: Holder, watch: Watch) -> Task | None:
+        released = True
+        try:
+            watch(holder.task)
+            task = run_graph(self.session(holder, watch, self._sleep))
+            self._failures.pop(holder.run, None)
+            self._wake_others(task)
+        except Leaving:
+            return holder.task
+        except (HeadMovedError, FencedError) as lost:
+            log.warning("run %s: %s: %s", holder.run, type(lost).__name__, lost)
+            released = False
+            return None
+        except (UnknownCommitError, StorageError) as failed:
+            log.warning("run %s: the database did not answer: %s", holder.run, failed)
+            self.claimant.lease.database_failed()
+            return None
+        except Exception:
+            self._failures[holder.run] = self._failures.get(holder.run, 0) + 1
+            log.exception("run %s: the worker failed; it is hydrated again", holder.run)
+            return None
+        else:
+            return task
+        finally:
+            if released:
+                self._release(holder)
+
+    def _release(self, holder: Holder) -> None:
+        """Every call of this claim has returned by now, so that the next holder need not doubt them."""
+        try:
+            self.claimant.ledger.release(holder.run, holder.epoch)
+        except LedgerError as error:
+            log.warning("run %s was not released: %s; its lease will end", holder.run, error)
+
+    def _sleep(self, seconds: float) -> None:
+        if self.stopping.wait(seconds):
+            raise Leaving
+
+    def _wake_others(self, task: Task) -> None:
+        """Whoever waits in line for what this run held may look again."""
+        if task.closed is None:
+            return
+        ledger = self.claimant.ledger
+        for resource in task.resources:
+            for info in ledger.runs(Query(lanes=("live/waiting_hold",), resource=resource)):
+                poke = f"poke/{task.run}/{info.run}"
+                ledger.post(
+                    Signal(id=poke, run=info.run, kind="poke", by=self.worker, at=ledger.now(), body={})
+                )
+
+    def follow(self, run: str, watch: Watch = _unwatched, *, until: float | None = None) -> Task:
+        """Work and wait until ``run`` has ended or waits for a human; the task as it then stands.
+
+        ``until``: a reading of ``time.monotonic`` behind which the run is left to others (TimeoutError).
+        """
+        seen = 0
+        while True:
+            task = self.work(run, watch)
+            if task is None:
+                task = fold(self.claimant.ledger.read(run), run)
+                if task.head.seq != seen:
+                    watch(task)  # another worker carries it
+            seen = task.head.seq
+            if task.closed is not None or task.open_escalation is not None or task.unsound:
+                return task
+            if task.waiting is not None and task.waiting.reason == "confirmation":
+                return task
+            self._until_due(run, until)
+            self.claimant.bury()
+
+    def _until_due(self, run: str, until: float | None) -> None:
+        while True:
+            if until is not None and time.monotonic() >= until:
+                raise TimeoutError(run)
+            if self.stopping.wait(POLL_S):
+                raise Leaving
+            info = self.claimant.ledger.info(run)
+            if info.worker is not None:
+                return
+            due = (
+                info.row.due_at is not None
+                and seconds_between(info.row.due_at, self.claimant.ledger.now()) >= 0
+            )
+            if due or self.claimant.ledger.signals(run):
+                return
+
+    def drain(self, watch: Watch = _unwatched) -> None:
+        """Work until nothing is runnable and nothing waits for a time of its own; then return."""
+        leases: dict[str, str] = {}
+        with ThreadPoolExecutor(max_workers=self.threads, thread_name_prefix="run") as pool:
+            while not self.stopping.is_set():
+                self.claimant.bury()
+                started = self._start(pool, watch)
+                if started or self._busy():
+                    self._wait_for_one()
+                elif not self._worth_waiting(leases):
+                    return
+                else:
+                    self.stopping.wait(POLL_S)
+
+    def serve(self, watch: Watch = _unwatched, *, poll_s: float = 1.0) -> None:
+        """Work until ``stopping`` is set, then let what is at work come to its next safe point."""
+        with ThreadPoolExecutor(max_workers=self.threads, thread_name_prefix="run") as pool:
+            while not self.stopping.is_set():
+                self.claimant.bury()
+                if not self._start(pool, watch):
+                    self.stopping.wait(poll_s)
+
+    def _start(self, pool: ThreadPoolExecutor, watch: Watch) -> int:
+        started = 0
+        for info in self.claimant.ledger.claimable(limit=4 * self.threads):
+            with self._guard:
+                if info.run in self._active or self._failures.get(info.run, 0) >= MAX_FAILURES:
+                    continue
+                if len(self._active) >= self.threads:
+                    break
+                self._active[info.run] = pool.submit(self._one, info.run, watch)
+            started += 1
+        return started
+
+    def _one(self, run: str, watch: Watch) -> Task | None:
+        try:
+            task = self.work(run, watch)
+            if task is None:
+                self._passed_over(run)
+            return task
+        finally:
+            with self._guard:
+                self._active.pop(run, None)
+
+    def _passed_over(self, run: str) -> None:
+        """A run that could not be taken: unsound, or another's; it is not asked for without end."""
+        task = fold(self.claimant.ledger.read(run), run)
+        if task.unsound:
+            self._failures[run] = MAX_FAILURES
+            log.error("run %s is stuck: %s; remit esc abort --raw %s", run, task.unsound, run)
+        self.stopping.wait(POLL_S)
+
+    def _busy(self) -> bool:
+        with self._guard:
+            return bool(self._active)
+
+    def _wait_for_one(self) -> None:
+        self.stopping.wait(POLL_S / 4)
+
+    def _worth_waiting(self, leases: dict[str, str]) -> bool:
+        """Some live run waits for a time of its own, or its holder has not shown a sign of life since we looked."""
+        workers = {w.id: w.lease_until for w in self.claimant.ledger.workers()}
+        for info in self._live():
+            if self._failures.get(info.run, 0) >= MAX_FAILURES:
+                continue
+            if info.worker is not None:
+                until = workers.get(info.worker)
+                if until is None or leases.setdefault(info.worker, until) == until:
+                    return True
+            elif info.row.waiting_for is None or info.row.waiting_for in TIMERS:
+                return True
+            elif self.claimant.ledger.signals(info.run):
+                return True
+        return False
+
+    def _live(self) -> list[RunInfo]:
+        found: list[RunInfo] = []
+        before: str | None = None
+        while page := self.claimant.ledger.runs(Query(live=True, before=before, limit=500)):
+            found += page
+            before = page[-1].run
+        return found
