@@ -1,4 +1,4 @@
-"""A lease on a real ledger: renewed while its worker lives, gone when it stops, lost when it is taken away."""
+"""A lease on a real ledger: renewed while its worker lives, gone when it stops, lost when taken away."""
 
 import time
 from contextlib import suppress
