@@ -10,8 +10,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from state import canonical, instants
-from state.entry import Entry
-from state.errors import UnsoundLedgerError
+from state.entry import Entry, Kind, Role
+from state.errors import CanonicalError, UnsoundLedgerError
 from state.ledger.port import Row
 
 WIDTH: Final = len("2026-11-23T21:08:40.000000Z")
@@ -58,6 +58,19 @@ def entry_row(entry: Entry) -> Values:
         "body": entry.body_text,
         "hash": entry.hash,
     }
+
+
+def entry_from(values: Iterable[Any]) -> Entry:
+    """Read an entry from its columns in the table's order; UnsoundLedgerError where it cannot be read."""
+    run, seq, at, kind, role, actor, credential, epoch, code, fold_version, prev, body, hashed = values
+    try:
+        return Entry(
+            run=run, seq=seq, at=at, kind=Kind(kind), role=Role(role), actor=actor, credential=credential,
+            epoch=epoch, code=code, fold_version=fold_version, prev=prev, body_text=body, hash=hashed,
+            body=canonical.loads(body),
+        )  # fmt: skip
+    except (ValueError, CanonicalError) as error:
+        raise UnsoundLedgerError(f"entry {run}/{seq} cannot be read: {error}") from error
 
 
 def touched(row: Row) -> list[str]:

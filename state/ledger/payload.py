@@ -9,7 +9,7 @@ from typing import Any, Final
 from state.ledger.port import Payload
 
 PREFIX: Final = "hmac-sha256:"
-_DIGEST: Final = re.compile(PREFIX + "[0-9a-f]{64}")
+_DIGEST: Final = re.compile("[a-z][a-z0-9-]*:[0-9a-f]{64}")
 
 
 def payload_digest(text: str, *, key: bytes) -> str:
@@ -23,7 +23,7 @@ def payload_of(text: str, *, key: bytes) -> Payload:
 
 
 def references(value: Any) -> Iterator[str]:
-    """Yield every payload digest that stands anywhere in a body."""
+    """Yield every digest that stands anywhere in a body: one of them may name a payload."""
     if isinstance(value, str):
         if _DIGEST.fullmatch(value):
             yield value

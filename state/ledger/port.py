@@ -129,7 +129,7 @@ class Append:
     """One append to a run's chain by its holder: entries in order, and the row that follows from them.
 
     ``stop_scopes``: scopes (``desk``, ``runbook:ID``, ``resource:NAME``) whose stop refuses the whole append.
-    ``folds``: ids of the signals that these entries fold in. ``limits``: each refuses the append once reached.
+    ``folds``: ids of the signals that these entries fold in. ``limits``: each refuses once reached.
     """
 
     run: str
@@ -235,7 +235,7 @@ class Ledger(Protocol):
         """
 
     def claimable(self, *, limit: int = 100) -> list[RunInfo]:
-        """List runs that a worker may claim now, oldest due first; never one whose holder is within its lease.
+        """List runs that a worker may claim now, oldest due first; none whose holder is within its lease.
 
         Those that are due, live ones with unfolded signals, and live ones whose holder is gone or past its
         lease. An ended run only where its row has a due time (a hold to give back, a report to write).
@@ -276,7 +276,7 @@ class Ledger(Protocol):
 
     # the switch, the desk
     def stop(self, stop: Stop) -> None:
-        """Set the switch for a scope, with its entry in chain ``desk``; a newer word replaces an older one."""
+        """Set the switch for a scope, with its entry in chain ``desk``; a newer word replaces an older."""
 
     def start(self, scope: str, *, by: str, at: str) -> bool:
         """Lift a stop, with its entry; False where none was set."""

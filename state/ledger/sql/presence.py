@@ -42,8 +42,8 @@ class Presence:
         """Enrol ``worker``, or enrol it anew, with a lease from ``now``."""
         lease_ms = round(worker.lease_s * MS)
         columns = (
-            worker.id, worker.boot_id, worker.pid_ns, worker.pid, worker.start_time, worker.uid, worker.lock_file,
-            instants.after(now, lease_ms / MS), lease_ms,
+            worker.id, worker.boot_id, worker.pid_ns, worker.pid, worker.start_time, worker.uid,
+            worker.lock_file, instants.after(now, lease_ms / MS), lease_ms,
         )  # fmt: skip
         self._replace(cursor, columns)
 

@@ -6,9 +6,9 @@ from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.engine import Connection
 
 from state import canonical
-from state.entry import Entry, Head, Kind, Role
-from state.errors import CanonicalError, UnknownRunError, UnsoundLedgerError
-from state.ledger.derived import row_from
+from state.entry import Entry, Head
+from state.errors import UnknownRunError
+from state.ledger.derived import entry_from, row_from
 from state.ledger.port import Query, RunInfo, Signal
 from state.ledger.sql.schema import (
     attempts,
@@ -43,19 +43,6 @@ def _info(found: Any, **more: Any) -> RunInfo:
         worker=worker,
         row=row_from(values, **more),
     )
-
-
-def entry_from(values: Any) -> Entry:
-    """Read an entry from its columns in the table's order; UnsoundLedgerError where it cannot be read."""
-    run, seq, at, kind, role, actor, credential, epoch, code, fold_version, prev, body, hashed = values
-    try:
-        return Entry(
-            run=run, seq=seq, at=at, kind=Kind(kind), role=Role(role), actor=actor, credential=credential,
-            epoch=epoch, code=code, fold_version=fold_version, prev=prev, body_text=body, hash=hashed,
-            body=canonical.loads(body),
-        )  # fmt: skip
-    except (ValueError, CanonicalError) as error:
-        raise UnsoundLedgerError(f"entry {run}/{seq} cannot be read: {error}") from error
 
 
 def chain(connection: Connection, run: str, after: int) -> list[Entry]:

@@ -12,7 +12,6 @@ from state.errors import CanonicalError
 from state.ledger.payload import references
 from state.ledger.port import Record
 from state.ledger.sql import schema
-from state.ledger.sql.sqlite import standing_guards
 
 BY_RUN = tuple(table for table in schema.metadata.sorted_tables if "run" in table.c)
 OF_ALL = tuple(
@@ -28,8 +27,6 @@ def every_record(connection: Connection, run: str | None) -> Iterator[Record]:
         yield from heapq.merge(*streams, key=lambda record: record[1]["run"])
         for table in (*OF_ALL, schema.payloads):
             yield from _of_table(connection, table, None)
-        for name, text in standing_guards(connection):
-            yield "guards", {"name": name, "text": text}
         return
     wanted: set[str] = set()
     for name, row in heapq.merge(*streams, key=lambda record: record[1]["run"]):

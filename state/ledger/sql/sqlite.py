@@ -3,7 +3,7 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -13,6 +13,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 
 from state.entry import GENESIS
 from state.errors import StorageError
+from state.ledger.port import Finding
 
 BUSY_MS: Final = 5_000
 PAGE_BYTES: Final = 8192
@@ -26,14 +27,14 @@ def _refuse(name: str, before: str, because: str, when: str = "") -> str:
 
 
 # NULL in a condition must refuse too, hence IS NOT TRUE. BEFORE INSERT is what stops INSERT OR REPLACE.
-_CONTINUES: Final = f"""(
+_CONTINUES: Final = """(
     NEW.seq = coalesce((SELECT max(seq) FROM entries WHERE run = NEW.run), 0) + 1
-    AND NEW.prev = coalesce((SELECT hash FROM entries WHERE run = NEW.run AND seq = NEW.seq - 1), '{GENESIS}')
+    AND NEW.prev = coalesce((SELECT hash FROM entries WHERE run = NEW.run AND seq = NEW.seq - 1), 'GENESIS')
     AND NEW.epoch = coalesce((SELECT epoch FROM entries WHERE run = NEW.run AND seq = NEW.seq - 1), 0)
         + (NEW.kind = 'claimed')
     AND EXISTS (SELECT 1 FROM heads WHERE run = NEW.run AND epoch = NEW.epoch
         AND (seq > NEW.seq OR (seq = NEW.seq AND hash = NEW.hash)))
-) IS NOT TRUE"""
+) IS NOT TRUE""".replace("GENESIS", GENESIS)
 _FORWARD: Final = """(
     NEW.run = OLD.run AND NEW.seq > OLD.seq AND NEW.epoch BETWEEN OLD.epoch AND OLD.epoch + 1
 ) IS NOT TRUE"""
@@ -75,7 +76,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         path,
         timeout=BUSY_MS / 1000,
         isolation_level=None,  # transactions begin where this program says so, never by themselves
-        check_same_thread=False,  # one thread at a time all the same: the writer, or who took it from the pool
+        check_same_thread=False,  # one at a time all the same: the writer, or who took it from the pool
         cached_statements=CACHED_STATEMENTS,
     )
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
@@ -209,9 +210,13 @@ def upgrading_engine(path: Path) -> Engine:
     return _engine(path, "BEGIN IMMEDIATE", poolclass=NullPool)
 
 
-def standing_guards(connection: Connection) -> list[tuple[str, str]]:
-    """Name and text of the triggers that the database has now."""
-    found = connection.exec_driver_sql(
-        "SELECT name, sql FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
-    )
-    return [(name, text) for name, text in found]
+def check_guards(connection: Connection) -> Iterator[Finding]:
+    """Find what is missing or changed of what makes the database itself refuse."""
+    found = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+    standing: dict[str, str] = {row.name: row.sql for row in found}
+    for name in sorted(GUARDS.keys() | standing.keys()):
+        if standing.get(name) != GUARDS.get(name):
+            what = (
+                f"trigger {name} was dropped, changed or added: what was written since was not refused by it"
+            )
+            yield Finding(run="*", seq=None, table="sqlite_master", column="sql", what=what)

@@ -34,7 +34,7 @@ from state.ledger.sql.desk import Desk
 from state.ledger.sql.presence import MS, Presence
 from state.ledger.sql.records import every_record
 from state.ledger.sql.schema import holds, payloads, stops, workers
-from state.ledger.sql.sqlite import SqliteWriter, reading_engine
+from state.ledger.sql.sqlite import SqliteWriter, check_guards, reading_engine
 from state.ledger.sql.view import counting
 from state.ledger.sql.writer import Job, Writer
 
@@ -180,8 +180,8 @@ class SqlLedger:
         with self._reading() as connection:
             return [
                 Worker(
-                    id=f.id, boot_id=f.boot_id, pid_ns=f.pid_ns, pid=f.pid, start_time=f.start_time, uid=f.uid,
-                    lock_file=f.lock_file, lease_until=f.lease_until, lease_s=f.lease_ms / MS,
+                    id=f.id, boot_id=f.boot_id, pid_ns=f.pid_ns, pid=f.pid, start_time=f.start_time,
+                    uid=f.uid, lock_file=f.lock_file, lease_until=f.lease_until, lease_s=f.lease_ms / MS,
                 )
                 for f in connection.execute(select(*w).order_by(w.id))
             ]  # fmt: skip
@@ -234,6 +234,8 @@ class SqlLedger:
     def verify(self) -> Iterator[Finding]:
         """Check every chain, and every table against the chains, as of one moment."""
         yield from audit.findings(self.records(), project=self._project, payload_key=self._payload_key)
+        with self._reading() as connection:
+            yield from check_guards(connection)
 
     def records(self, run: str | None = None) -> Iterator[Record]:
         """Read every row of every table as of one moment, grouped by run."""
