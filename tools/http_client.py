@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 import h11
 
@@ -52,6 +52,16 @@ class HttpFailure:
     bytes_left: bool
     code: str
     detail: str
+
+
+class Exchange(Protocol):
+    """What makes a request: ``exchange`` below, or a simulated network."""
+
+    def __call__(
+        self, request: HttpRequest, *, timeout_s: float, max_bytes: int = MAX_BODY_BYTES
+    ) -> HttpAnswer | HttpFailure:
+        """Make one request within ``timeout_s`` seconds in all; never raises for the target."""
+        ...
 
 
 class _Failed(Exception):  # noqa: N818  # carries a value out of the exchange, never leaves this file

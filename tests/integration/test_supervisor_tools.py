@@ -1,5 +1,6 @@
 """A real supervisord and a real service: what each of its answers means, and that reads show it."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -43,7 +44,7 @@ stdout_logfile={folder}/checkout.log
 redirect_stderr=true
 [program:dies]
 command=/bin/sh -c "printf 'caf\\303\\251 \\001\\033[31mlast words\\n'; exit 3"
-startsecs=1
+startsecs=3
 startretries=0
 autorestart=false
 autostart=false
@@ -275,12 +276,10 @@ def liar():
                 sock, _ = listener.accept()
             except OSError:
                 return
-            with sock:
+            head = b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (says["status"], len(says["body"]))
+            with sock, contextlib.suppress(OSError):
                 sock.recv(65536)
-                sock.sendall(
-                    b"HTTP/1.1 %d X\r\nContent-Length: %d\r\n\r\n" % (says["status"], len(says["body"]))
-                )
-                sock.sendall(says["body"])
+                sock.sendall(head + says["body"])
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()

@@ -15,7 +15,7 @@ from state.outcome import Outcome
 from tools.addresses import Address, parse_url
 from tools.answers import classify
 from tools.errors import AddressError, SetupError
-from tools.http_client import HttpRequest, exchange
+from tools.http_client import Exchange, HttpRequest, exchange
 from tools.scrub import one_line
 from tools.secrets import Secret
 
@@ -40,6 +40,7 @@ class HttpTool:
     base_path: str
     template: RequestTemplate
     credential_headers: Mapping[str, str] = field(default_factory=dict)
+    exchange: Exchange = field(default=exchange, repr=False)
 
     def send(self, arguments: dict[str, Any], *, key: str, secret: Secret | None, timeout_s: float) -> Reply:
         """Make the request once; SetupError for a secret that the connector does not name."""
@@ -48,7 +49,7 @@ class HttpTool:
         except TemplateError as error:  # nothing left, and the same arguments never will
             detail = one_line(str(error), secrets=[secret])
             return Reply(outcome=Outcome.REFUSED, code="template", detail=detail)
-        return classify(self.contract, exchange(request, timeout_s=timeout_s), secret)
+        return classify(self.contract, self.exchange(request, timeout_s=timeout_s), secret)
 
     def _request(self, arguments: dict[str, Any], key: str, secret: Secret | None) -> HttpRequest:
         headers = [("Accept", "application/json")]
@@ -91,7 +92,7 @@ class HttpTool:
         return "?" + "&".join(pairs) if pairs else ""
 
 
-def connector_tools(connector: Connector) -> list[HttpTool]:
+def connector_tools(connector: Connector, *, exchange: Exchange = exchange) -> list[HttpTool]:
     """Make the tools of a connector file; SetupError for a base address that is none."""
     try:
         address, base_path = parse_url(connector.base_url)
@@ -113,6 +114,7 @@ def connector_tools(connector: Connector) -> list[HttpTool]:
                 json=tool.request.json_,
             ),
             credential_headers=_credential_headers(connector),
+            exchange=exchange,
         )
         for tool in connector.tools
     ]

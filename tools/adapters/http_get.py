@@ -1,7 +1,7 @@
 """How any listed address is looked at: ``http.get``, total, so that a dead service is a fact and no error."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ from policies.contract import Effect, StringSpec, ToolContract
 from state.outcome import Outcome
 from tools.addresses import MAX_URL, parse_url, require_listed
 from tools.errors import AddressError, UnreadableReplyError
-from tools.http_client import HttpAnswer, HttpFailure, HttpRequest, exchange
+from tools.http_client import Exchange, HttpAnswer, HttpFailure, HttpRequest, exchange
 from tools.registry import source_digest
 from tools.result import conform, parse_json
 from tools.scrub import one_line
@@ -28,6 +28,7 @@ class HttpGet:
     """
 
     contract: ToolContract
+    exchange: Exchange = field(default=exchange, repr=False)
 
     def send(self, arguments: dict[str, Any], *, key: str, secret: Secret | None, timeout_s: float) -> Reply:
         """Get ``url`` once, without following a redirect; refused unless its host:port is listed."""
@@ -39,7 +40,7 @@ class HttpGet:
             return Reply(outcome=Outcome.REFUSED, code="address", detail=one_line(str(error)))
         accept = ("Accept", "application/json")
         request = HttpRequest(method="GET", address=address, target=target, headers=(accept,))
-        came = exchange(request, timeout_s=timeout_s, max_bytes=MAX_ANSWER_BYTES)
+        came = self.exchange(request, timeout_s=timeout_s, max_bytes=MAX_ANSWER_BYTES)
         if isinstance(came, HttpFailure):
             nothing = {"answered": False, "status": 0, "json": None}
             return Reply(
@@ -49,7 +50,7 @@ class HttpGet:
         return Reply(outcome=Outcome.SUCCEEDED, result=result, code=str(came.status))
 
 
-def http_get(hosts: Iterable[str]) -> HttpGet:
+def http_get(hosts: Iterable[str], *, exchange: Exchange = exchange) -> HttpGet:
     """Make ``http.get`` for exactly these ``host:port`` texts."""
     contract = ToolContract(
         name="http.get",
@@ -61,7 +62,7 @@ def http_get(hosts: Iterable[str]) -> HttpGet:
         connector="http",
         source=source_digest(Path(__file__)),
     )
-    return HttpGet(contract=contract)
+    return HttpGet(contract=contract, exchange=exchange)
 
 
 def _json(came: HttpAnswer) -> Any:

@@ -31,7 +31,7 @@ from state.outcome import Outcome
 from tools.addresses import Address, parse_unix, parse_url
 from tools.answers import classify
 from tools.errors import AddressError, SetupError, UnreadableReplyError
-from tools.http_client import HttpRequest, exchange
+from tools.http_client import Exchange, HttpRequest, exchange
 from tools.port import Tool
 from tools.registry import source_digest
 from tools.result import conform
@@ -91,6 +91,7 @@ class SupervisorTool:
     contract: ToolContract
     method: str
     servers: Mapping[str, Address] = field(repr=False)
+    exchange: Exchange = field(default=exchange, repr=False)
 
     def send(self, arguments: dict[str, Any], *, key: str, secret: Secret | None, timeout_s: float) -> Reply:
         """Call supervisord once; the table at the head of this file says what its answer means."""
@@ -118,7 +119,7 @@ class SupervisorTool:
         secret: Secret | None,
         timeout_s: float,
     ) -> Reply:
-        came = exchange(_request(address, self.method, parameters, secret), timeout_s=timeout_s)
+        came = self.exchange(_request(address, self.method, parameters, secret), timeout_s=timeout_s)
         status = getattr(came, "status", None)
         if status != _HTTP_OK:
             return classify(self._unlisted, came, secret)
@@ -172,6 +173,7 @@ def supervisor_tools(
     *,
     credentials: Mapping[str, str] | None = None,
     longest_request_s: float = 5.0,
+    exchange: Exchange = exchange,
 ) -> list[Tool]:
     """Make process, stop, start and log tail for ``servers`` (name to ``unix:///…`` or ``http://…``).
 
@@ -235,7 +237,7 @@ def supervisor_tools(
         ),
     }
     return [
-        SupervisorTool(contract=contract, method=method, servers=addresses)
+        SupervisorTool(contract=contract, method=method, servers=addresses, exchange=exchange)
         for method, contract in contracts.items()
     ]
 
