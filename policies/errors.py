@@ -6,7 +6,7 @@ PolicyError
 └── TemplateError     a template is malformed or names what does not exist
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 class PolicyError(Exception):
@@ -15,7 +15,7 @@ class PolicyError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One thing wrong with a file: where, what, and a stable ``code``."""
+    """One thing wrong with a file: where, what, and a stable ``code``. A ``warning`` refuses nothing."""
 
     file: str
     line: int
@@ -23,11 +23,17 @@ class Problem:
     path: str
     message: str
     code: str
+    warning: bool = False
+
+    def as_warning(self) -> "Problem":
+        """The same, as something to know that refuses nothing."""
+        return replace(self, warning=True)
 
     def __str__(self) -> str:
         """``runbook.yaml:76:5 steps.1.timeuot: unknown field [unknown_field]``."""
         where = f"{self.file}:{self.line}:{self.column}"
-        return f"{where} {self.path + ': ' if self.path else ''}{self.message} [{self.code}]"
+        told = f"{where} {self.path + ': ' if self.path else ''}{self.message} [{self.code}]"
+        return f"{told} (warning)" if self.warning else told
 
 
 class LoadError(PolicyError):
