@@ -46,14 +46,14 @@ class Facts:
     """What the ledger says at this moment.
 
     ``stops``: scopes that are stopped; ``live`` and ``recent``: runs of the runbook that live, and that were
-    admitted in the span of its rate; ``escalated``: live runs on the same target that wait for a human.
+    admitted in the span of its rate; ``escalated``: target -> live run that waits there for a human.
     """
 
     at: str
     stops: Sequence[str] = ()
     live: int = 0
     recent: int = 0
-    escalated: Sequence[str] = ()
+    escalated: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,9 +238,10 @@ def _criteria(case: _Case) -> Rejected | None:
 
 
 def _escalated(case: _Case) -> Rejected | None:
-    if not case.facts.escalated:
+    waiting = case.facts.escalated.get(case.target)
+    if waiting is None:
         return None
-    message = f"{case.target} waits for a human's decision in run {case.facts.escalated[0]}"
+    message = f"{case.target} waits for a human's decision in run {waiting}"
     return Rejected(code="escalation_open", message=message)
 
 

@@ -35,6 +35,7 @@ def row_of(task: Task) -> Row:
         once_key=_once_key(task),
         once_until=_once_until(task),
         delivery=task.request.get("delivery"),
+        delivery_digest=task.request.get("delivery_digest"),
         escalation=escalation.id if escalation else None,
         holds=task.holds,
         attempts=task.attempts,

@@ -48,6 +48,10 @@ def init(
         left = desk.warnings()
     finally:
         desk.close()
+    if left:
+        raise DeskError(
+            "\n".join(left), code="not_in_force", hint=f"remit doctor --desk {folder}", not_done=""
+        )
     if door.json:
         door.data(
             {"desk": str(folder), "principal": name, "solo": True, "approved": [d.change.scope for d in done]}

@@ -207,7 +207,7 @@ def test_edges_of_a_window(at, span_ms, is_open):
         ({"stops": ["runbook:service-recovery"]}, "stopped"),
         ({"live": 4}, "concurrency_exceeded"),
         ({"recent": 20}, "rate_exceeded"),
-        ({"escalated": ["01J"]}, "escalation_open"),
+        ({"escalated": {"prod/checkout": "01J"}}, "escalation_open"),
     ],
 )
 def test_what_the_ledger_says_now(facts, code):
@@ -215,7 +215,12 @@ def test_what_the_ledger_says_now(facts, code):
 
 
 def test_counts_below_their_limits_and_stops_of_others_do_not_matter():
-    facts = {"live": 3, "recent": 19, "stops": ["runbook:other", "resource:x"]}
+    facts = {
+        "live": 3,
+        "recent": 19,
+        "stops": ["runbook:other", "resource:x"],
+        "escalated": {"prod/x": "01J"},
+    }
     assert isinstance(ask(facts=facts), Admitted)
 
 

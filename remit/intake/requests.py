@@ -1,0 +1,309 @@
+"""How a request becomes a run: read, judged and kept in one append, so that nothing asked is ever lost.
+
+A rejected request is a run too, which ended ``rejected``. A request for the same need attaches to the first
+run. What was said in free text stands beside the chain, under a keyed digest.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from agents.interpreter import (
+    AskBack,
+    Consulted,
+    Interpreted,
+    Interpreter,
+    NeedsConfirmation,
+    Reading,
+    Refused,
+)
+from agents.models.port import Model
+from policies.admission import Admitted, Asked, Facts, Rejected, admit
+from policies.in_force import InForce, Policy
+from remit.intake.principal import Asker
+from state import bodies, canonical, instants
+from state.entry import Draft
+from state.errors import (
+    CanonicalError,
+    DeliveryConflictError,
+    DuplicateNeedError,
+    LimitReachedError,
+    SwitchedOffError,
+)
+from state.holder import extend
+from state.ledger.port import Append, Ledger, Limit, Payload, Query, Signal
+from state.projection import row_of
+from state.task import Task
+
+MAX_SHOWN: Final = 60
+_LIMIT_CODES: Final = {"concurrency": "concurrency_exceeded", "rate": "rate_exceeded"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What somebody asks for: either free ``text``, or a ``runbook`` (id or id@version) with its inputs.
+
+    ``text_door``: inputs are text and are read as such. ``delivery``: the id under which the source
+    delivers it; ``ref``: where it came from, for the record.
+    """
+
+    asker: Asker
+    source: str
+    text: str = ""
+    runbook: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    criteria: tuple[str, ...] = ()
+    text_door: bool = True
+    ref: str = ""
+    delivery: str | None = None
+
+    @property
+    def digest(self) -> str:
+        """What tells two bodies under one delivery id apart; CanonicalError for what no entry can hold."""
+        asked = {
+            "text": self.text,
+            "runbook": self.runbook,
+            "inputs": dict(self.inputs),
+            "criteria": list(self.criteria),
+        }
+        return canonical.digest(asked)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """A request as it was read: which policy, which inputs, and how. ``refused``: why it is not admitted."""
+
+    request: Request
+    policy: Policy | None = None
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    by: str = "direct"
+    phrase: str = ""
+    text_door: bool = True
+    confirm: str = ""  # what the requester is asked to confirm; empty: nothing
+    refused: Rejected | None = None
+    consulted: Consulted | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submitted:
+    """What became of a request: the run that it made, or that it attached to."""
+
+    run: str
+    attached: bool = False
+    rejected: Rejected | None = None
+
+
+class Intake:
+    """Reads and admits requests by what is in force now."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        in_force: Callable[[], InForce],
+        model: Model,
+        new_id: Callable[[], str],
+        sealed: Callable[[str], Payload],
+        code: str,
+        on_disk: Callable[[], Sequence[str]] = tuple,
+    ) -> None:
+        """``sealed`` makes free text a payload; ``on_disk`` names runbooks that are there but not in force."""
+        self._ledger, self._in_force, self._model = ledger, in_force, model
+        self._new_id, self._sealed, self._code, self._on_disk = new_id, sealed, code, on_disk
+
+    def read(self, request: Request, *, can_confirm: bool = False) -> Proposed:
+        """Say what a request asks for; nothing is kept yet."""
+        if request.runbook:
+            return self._named(request)
+        reading = self._interpreter(request).read(request.text, can_confirm=can_confirm)
+        return self._of_reading(request, reading)
+
+    def judge(self, proposed: Proposed) -> Admitted | Rejected:
+        """Say whether it would be admitted now; nothing is kept."""
+        if proposed.refused is not None:
+            return proposed.refused
+        people = self._in_force().people()
+        if proposed.policy is None or people is None:
+            return Rejected(code="unknown_runbook", message="no runbook in force was named")
+        request = proposed.request
+        asked = Asked(
+            requester=request.asker.name,
+            source=request.source,
+            inputs=proposed.inputs,
+            text=request.text,
+            text_door=proposed.text_door,
+            criteria=request.criteria,
+            delivery=request.delivery,
+        )
+        return admit(asked, policy=proposed.policy, people=people, facts=self._facts(proposed.policy))
+
+    def submit(self, proposed: Proposed) -> Submitted:
+        """Keep the request, admitted or rejected, or attach it to the run that is there for the same need."""
+        verdict = self.judge(proposed)
+        if isinstance(verdict, Admitted):
+            try:
+                return self._create(proposed, verdict)
+            except DuplicateNeedError as duplicate:
+                return self._attach(proposed.request, duplicate.run)
+            except DeliveryConflictError as conflict:
+                came = f"delivery {conflict.delivery[:MAX_SHOWN]}"
+                message = f"{came} came before with another body, as run {conflict.run}"
+                proposed = replace(proposed, request=replace(proposed.request, delivery=None))
+                verdict = Rejected(code="delivery_conflict", message=message)
+            except LimitReachedError as reached:
+                verdict = Rejected(code=_LIMIT_CODES[reached.limit], message=str(reached))
+            except SwitchedOffError as stopped:
+                verdict = Rejected(code="stopped", message=str(stopped))
+        try:
+            return self._create(proposed, verdict)
+        except DuplicateNeedError as duplicate:  # the same delivery again: it was rejected before
+            return self._attach(proposed.request, duplicate.run)
+        except DeliveryConflictError:
+            return self._create(replace(proposed, request=replace(proposed.request, delivery=None)), verdict)
+
+    def _interpreter(self, request: Request) -> Interpreter:
+        view = self._in_force()
+        people = view.people()
+        roles = people.roles(request.asker.name) if people else frozenset()
+        policies = [view.policy(ref) for ref in sorted(view.runbooks)]
+        newest = [p for p in policies if view.newest(p.runbook.id) == p.runbook.ref]
+        allowed = [p.runbook for p in newest if roles & {*p.delegation.request}]
+        return Interpreter(runbooks=allowed, model=self._model)
+
+    def _named(self, request: Request) -> Proposed:
+        view = self._in_force()
+        ref: str | None = request.runbook
+        if "@" not in request.runbook:
+            ref = view.newest(request.runbook)
+        if ref is None or ref not in view.runbooks:
+            return Proposed(request=request, refused=self._unknown(request.runbook))
+        return Proposed(
+            request=request, policy=view.policy(ref), inputs=request.inputs, text_door=request.text_door
+        )
+
+    def _unknown(self, name: str) -> Rejected:
+        shown = name[:MAX_SHOWN]
+        if any(name in (ref, ref.partition("@")[0]) for ref in self._on_disk()):
+            message = f"runbook {shown} is in the files, but not approved: it is not in force"
+            return Rejected(code="not_approved", message=message)
+        return Rejected(code="unknown_runbook", message=f"no runbook {shown} is in force")
+
+    def _of_reading(self, request: Request, reading: Reading) -> Proposed:
+        match reading:
+            case Interpreted():
+                policy = self._in_force().policy(reading.runbook)
+                return Proposed(
+                    request=request,
+                    policy=policy,
+                    inputs=reading.inputs,
+                    by="phrase",
+                    phrase=reading.phrase,
+                    text_door=False,
+                )
+            case NeedsConfirmation():
+                return Proposed(
+                    request=request, policy=self._in_force().policy(reading.runbook), inputs=reading.inputs,
+                    by="model", text_door=False, confirm=reading.summary, consulted=reading.consulted,
+                )  # fmt: skip
+            case AskBack():
+                options = "".join(f"\n  {option}" for option in reading.options)
+                refused = Rejected(code="asked_back", message=reading.question + options)
+                return Proposed(request=request, refused=refused, consulted=reading.consulted)
+            case Refused():
+                refused = Rejected(code=reading.code, message=reading.message)
+                return Proposed(request=request, refused=refused, consulted=reading.consulted)
+
+    def _facts(self, policy: Policy) -> Facts:
+        at = self._ledger.now()
+        concurrency, rate = _limits(policy, at)
+        waiting = self._ledger.runs(Query(lanes=("live/escalated",), limit=1000))
+        return Facts(
+            at=at,
+            stops=tuple(stop.scope for stop in self._ledger.stops()),
+            live=self._ledger.count_runs(concurrency),
+            recent=self._ledger.count_runs(rate) if rate else 0,
+            escalated={info.row.target: info.run for info in waiting},
+        )
+
+    def _create(self, proposed: Proposed, verdict: Admitted | Rejected) -> Submitted:
+        request, run, at = proposed.request, self._new_id(), self._ledger.now()
+        payloads = (self._sealed(request.text),) if request.text else ()
+        drafts = self._drafts(proposed, verdict, payloads)
+        task, entries = extend(Task(run=run), drafts, at=at, epoch=0, code=self._code)
+        admitted = isinstance(verdict, Admitted)
+        limits = _limits(proposed.policy, at) if admitted and proposed.policy else ()
+        scopes = ("desk", f"runbook:{task.runbook}") if admitted else ()
+        self._ledger.create(
+            Append(
+                run=run, epoch=0, head=Task(run=run).head, entries=entries, row=row_of(task),
+                payloads=payloads, stop_scopes=scopes, limits=tuple(limit for limit in limits if limit),
+            )
+        )  # fmt: skip
+        return Submitted(run=run, rejected=verdict if isinstance(verdict, Rejected) else None)
+
+    def _drafts(
+        self, proposed: Proposed, verdict: Admitted | Rejected, payloads: Sequence[Payload]
+    ) -> list[Draft]:
+        request, actor = proposed.request, proposed.request.asker.name
+        drafts = [
+            bodies.requested(
+                actor=actor,
+                source=request.source,
+                **request.asker.said,
+                ref=request.ref[:400],
+                delivery=request.delivery,
+                delivery_digest=request.digest if request.delivery else None,
+                text=payloads[0].digest if payloads else None,
+                runbook=request.runbook[:MAX_SHOWN],
+                criteria=[c[:200] for c in request.criteria[:20]],
+            )
+        ]
+        if proposed.policy is not None:
+            book = proposed.policy.runbook
+            inputs = verdict.terms["inputs"] if isinstance(verdict, Admitted) else _kept(proposed.inputs)
+            drafts.append(
+                bodies.interpreted(
+                    actor=proposed.consulted.model_id if proposed.consulted else actor,
+                    runbook=book.id, version=book.version, inputs=inputs, by=proposed.by,
+                    phrase=proposed.phrase,
+                )
+            )  # fmt: skip
+        if isinstance(verdict, Admitted):
+            drafts.append(bodies.admitted(actor=actor, **verdict.terms))
+        else:
+            drafts.append(bodies.rejected(actor=actor, code=verdict.code, message=verdict.message[:2000]))
+        return drafts
+
+    def _attach(self, request: Request, run: str) -> Submitted:
+        name = f"delivery:{request.source}:{request.delivery}" if request.delivery else self._new_id()
+        if self._ledger.info(run).row.state is None:
+            body = {**request.asker.said, "source": request.source, "ref": request.ref[:400]}
+            self._ledger.post(
+                Signal(
+                    id=f"{run}/attached/{name}", run=run, kind="attached", by=request.asker.name,
+                    at=self._ledger.now(), body=body,
+                )
+            )  # fmt: skip
+        return Submitted(run=run, attached=True)
+
+
+def _limits(policy: Policy, at: str) -> tuple[Limit, Limit | None]:
+    book, entry = policy.runbook.id, policy.delegation
+    concurrency = Limit(kind="concurrency", runbook=book, most=entry.concurrency)
+    if entry.rate is None:
+        return concurrency, None
+    since = instants.after(at, -entry.rate.per_ms / 1000)
+    return concurrency, Limit(kind="rate", runbook=book, most=entry.rate.max, since=since)
+
+
+def _kept(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Inputs of a rejected request, as far as an entry can hold them."""
+    kept: dict[str, Any] = {}
+    for name, value in list(inputs.items())[:40]:
+        shown = value if type(value) in (int, bool) else str(value)[:200]
+        try:
+            canonical.dumps({str(name)[:MAX_SHOWN]: shown})
+        except CanonicalError:
+            continue
+        kept[str(name)[:MAX_SHOWN]] = shown
+    return kept
