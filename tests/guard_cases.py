@@ -321,13 +321,13 @@ CASES = (
         ),
     ),
     Case("no attempt left", "rate/resource_attempts_spent", of_moment(attempts_on={kit.RESOURCE: 10})),
-    Case("nobody confirmed", "confirmation/not_confirmed", of_task(mode="confirm")),
-    Case("refused by a human", "confirmation/not_confirmed", confirm(answer="no")),
+    Case("nobody confirmed", "confirmation/confirmation_missing", of_task(mode="confirm")),
+    Case("refused by a human", "confirmation/confirmation_missing", confirm(answer="no")),
     Case(
         "confirmed for the future",
-        "confirmation/not_confirmed",
+        "confirmation/mode_narrowed",
         of_context(present=kit.policy(handed=kit.entry(mode="confirm"))),
     ),
-    Case("confirmed another", "confirmation/confirmed_another", confirm(digest="sha256:" + "0" * 64)),
+    Case("confirmed another", "confirmation/confirmation_differs", confirm(digest="sha256:" + "0" * 64)),
     Case("confirmed by whoever asked", "confirmation/confirmer_not_allowed", confirm(by="dana")),
 )

@@ -57,9 +57,11 @@ def confirmation(call: Call, context: GuardContext) -> Refusal | None:
         return None
     given = context.task.confirmations.get(context.operation().op)
     if given is None or given.answer != "yes" or given.by is None:
-        return Refusal(code="not_confirmed", message="nobody has confirmed this write")
+        if context.task.mode != "confirm":
+            return Refusal(code="mode_narrowed", message="the delegation now asks for a human per write")
+        return Refusal(code="confirmation_missing", message="nobody has confirmed this write")
     if given.digest != confirmation_digest(call, context.promise()):
-        return Refusal(code="confirmed_another", message="what was confirmed is another write")
+        return Refusal(code="confirmation_differs", message="what was confirmed is another write")
     roles = context.people.roles(given.by) if context.people is not None else frozenset()
     if not all(roles & {*p.delegation.decide} for p in policies):
         return Refusal(code="confirmer_not_allowed", message=f"{given.by} has no role that may confirm")

@@ -66,7 +66,8 @@ WRITE: Final[tuple[Guard, ...]] = (
     Guard(
         name="confirmation",
         check=limits.confirmation,
-        codes=("not_confirmed", "confirmed_another", "confirmer_not_allowed"),
+        codes=("mode_narrowed", "confirmation_missing", "confirmation_differs", "confirmer_not_allowed"),
+        passing=frozenset({"confirmation_missing", "confirmation_differs"}),
     ),
 )
 
