@@ -233,7 +233,7 @@ def _unproven(seen: _Seen, *, projected: bool) -> Iterator[Finding]:
         yield Finding(run=ALL, seq=None, table="payloads", column="text", what=what, certain=False)
     if seen.chains:
         what = (
-            f"{seen.chains} chains: that nothing was cut off their ends together with all that follows from it, "
+            f"{seen.chains} chains: that nothing was cut off their ends with all that follows from it, "
             "or rewritten from some entry on, cannot be proven here; compare with a head kept elsewhere"
         )
         yield Finding(run=ALL, seq=None, table="entries", column="seq", what=what, certain=False)

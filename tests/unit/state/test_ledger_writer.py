@@ -1,0 +1,196 @@
+"""What the group-committing writer answers when jobs refuse, fail, or a commit is not confirmed."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from state.errors import FencedError, HeadMovedError, StorageError, UnknownCommitError
+from state.ledger.sql.writer import Writer
+
+
+class Database:
+    """A database that keeps what was committed, and fails when told."""
+
+    def __init__(self) -> None:
+        self.committed: list[str] = []
+        self.pending: list[str] = []
+        self.commits = self.reopened = 0
+        self.closed = False
+        self.fail: dict[str, Exception] = {}
+        self.hold = threading.Event()
+        self.hold.set()
+        self.begun = threading.Event()
+
+    def _may_fail(self, what: str) -> None:
+        if what in self.fail:
+            raise self.fail[what]
+
+    def begin(self) -> Any:
+        self.begun.set()
+        assert self.hold.wait(10)
+        self._may_fail("begin")
+        self.pending = []
+        return self.pending
+
+    def commit(self) -> None:
+        self._may_fail("commit")
+        self.committed += self.pending
+        self.commits += 1
+
+    def rollback(self) -> None:
+        self.pending = []
+        self._may_fail("rollback")
+
+    def changes(self) -> int:
+        return len(self.pending)
+
+    def reopen(self) -> None:
+        self.reopened += 1
+        self._may_fail("reopen")
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def database() -> Database:
+    return Database()
+
+
+@pytest.fixture
+def writer(database: Database) -> Iterator[Writer]:
+    found = Writer(database, patience_s=5.0)
+    yield found
+    database.hold.set()
+    found.close()
+
+
+def put(word: str) -> Callable[[Any], str]:
+    def job(cursor: Any) -> str:
+        cursor.append(word)
+        return word.upper()
+
+    return job
+
+
+def raising(error: Exception, *, after: str | None = None) -> Callable[[Any], str]:
+    def job(cursor: Any) -> str:
+        if after is not None:
+            cursor.append(after)
+        raise error
+
+    return job
+
+
+def together(writer: Writer, database: Database, *jobs: Callable[[Any], Any]) -> list[Any]:
+    """Run ``jobs`` so that all wait while the database is busy with another; return answers or errors."""
+    answers: list[Any] = [None] * len(jobs)
+    database.hold.clear()
+    database.begun.clear()
+    opener = threading.Thread(target=writer.run, args=(lambda _: None,))
+    opener.start()
+    assert database.begun.wait(5)
+
+    def ask(n: int) -> None:
+        try:
+            answers[n] = writer.run(jobs[n])
+        except Exception as error:  # noqa: BLE001
+            answers[n] = error
+
+    threads = []
+    for n in range(len(jobs)):
+        threads.append(threading.Thread(target=ask, args=(n,)))
+        threads[-1].start()
+        deadline = threading.Event()
+        while writer._queue.qsize() <= n and not deadline.wait(0.001):
+            pass
+    database.hold.set()
+    for thread in [opener, *threads]:
+        thread.join(10)
+    return answers
+
+
+def test_jobs_that_wait_are_committed_together(writer: Writer, database: Database) -> None:
+    assert together(writer, database, put("a"), put("b"), put("c")) == ["A", "B", "C"]
+    assert (database.committed, database.commits) == (["a", "b", "c"], 1)
+
+
+def test_a_refusal_leaves_the_others_alone(writer: Writer, database: Database) -> None:
+    refused = HeadMovedError("late")
+    assert together(writer, database, put("a"), raising(refused), put("c")) == ["A", refused, "C"]
+    assert (database.committed, database.commits) == (["a", "c"], 1)
+
+
+def test_a_refusal_that_wrote_takes_back_its_own_work_only(writer: Writer, database: Database) -> None:
+    refused = FencedError("after a write")
+    answers = together(writer, database, put("a"), raising(refused, after="half"), put("c"))
+    assert answers == ["A", refused, "C"]
+    assert database.committed == ["a", "c"]
+
+
+def test_a_failure_takes_back_its_own_work_only(writer: Writer, database: Database) -> None:
+    answers = together(writer, database, put("a"), raising(OSError("full"), after="half"), put("c"))
+    assert (answers[0], answers[2]) == ("A", "C")
+    assert isinstance(answers[1], StorageError)
+    assert "nothing was stored: full" in str(answers[1])
+    assert database.committed == ["a", "c"]
+
+
+def test_refusals_alone_commit_nothing(writer: Writer, database: Database) -> None:
+    with pytest.raises(HeadMovedError):
+        writer.run(raising(HeadMovedError("late")))
+    assert database.commits == 0
+
+
+def test_an_unconfirmed_commit_is_unknown_to_all_that_were_in_it(writer: Writer, database: Database) -> None:
+    database.fail["commit"] = OSError("disk")
+    answers = together(writer, database, put("a"), raising(HeadMovedError("rests on a")), put("c"))
+    assert [type(answer) for answer in answers] == [UnknownCommitError] * 3
+    assert database.reopened == 1
+    del database.fail["commit"]
+    assert writer.run(put("d")) == "D"
+
+
+def test_a_database_that_cannot_begin_stores_nothing(writer: Writer, database: Database) -> None:
+    database.fail["begin"] = OSError("locked")
+    database.fail["rollback"] = database.fail["reopen"] = OSError("gone")
+    with pytest.raises(StorageError, match="locked"):
+        writer.run(put("a"))
+    database.fail.clear()
+    assert writer.run(put("b")) == "B"
+    assert database.committed == ["b"]
+
+
+def test_whoever_has_waited_too_long_learns_whether_it_can_still_happen(database: Database) -> None:
+    writer = Writer(database, patience_s=0.2)
+    database.hold.clear()
+    answers: list[Exception] = []
+
+    def ask(word: str) -> None:
+        try:
+            writer.run(put(word))
+        except Exception as error:  # noqa: BLE001
+            answers.append(error)
+
+    first = threading.Thread(target=ask, args=("begun",))
+    first.start()
+    assert database.begun.wait(5)
+    ask("never begun")
+    first.join(5)
+    by_kind = {type(answer) for answer in answers}
+    assert by_kind == {UnknownCommitError, StorageError}
+    database.hold.set()
+    writer.close()
+    assert database.committed == ["begun"]
+
+
+def test_closing_finishes_what_waits(database: Database) -> None:
+    writer = Writer(database)
+    assert writer.run(put("a")) == "A"
+    writer.close()
+    writer.close()
+    assert database.closed
+    with pytest.raises(StorageError, match="closed"):
+        writer.run(put("b"))
