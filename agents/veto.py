@@ -1,4 +1,4 @@
-"""May a pass stand? On a question that rules cannot answer a model may turn a pass into an unknown, never more."""
+"""May a pass stand? On a question beyond rules a model may turn a pass into an unknown, never more."""
 
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
@@ -34,7 +34,7 @@ class SecondLook:
 
 
 def second_look(verdict: Verdict, question: str, model: Model, *, timeout_s: float) -> SecondLook:
-    """Ask ``question`` of a verdict that is a pass; any other verdict, and any answer but a veto, changes nothing."""
+    """Ask ``question`` of a pass; any other verdict, and any answer but a veto, changes nothing."""
     if verdict.verdict is not Standing.PASS or not model.consults:
         return SecondLook(verdict=verdict)
     prompt = Prompt(
