@@ -13,7 +13,6 @@ from graph.routes import RunState
 from graph.session import Session
 from policies.decisions import basis
 from policies.move import Close, Escalate, TellNext
-from policies.moves import MAX_IDLE_CLAIMS
 from state import bodies, instants
 from state.entry import Draft
 from state.holder import extend
@@ -43,7 +42,7 @@ def package(state: RunState, runtime: Runtime[Session]) -> RunState:
 
 def _escalate(session: Session, move: Escalate) -> None:
     session.pauses("in_package")
-    if session.task.bound and session.task.idle_claims < MAX_IDLE_CLAIMS:
+    if session.task.bound and move.reason != "stuck":
         session.append(
             *preconditions(session)
         )  # so that the packet says how things are now, not as they were
