@@ -21,7 +21,7 @@ KINDS: Final = ("native_key", "natural_key", "conditional_write", "read_back", "
 
 
 class Phase(StrEnum):
-    """Where a process was killed; the names of the points in ``REMIT_CRASH_AT``."""
+    """Where a process was killed; the names of the points that a run comes to."""
 
     NOT_KILLED = "-"
     BEFORE_INTENT = "before_intent"

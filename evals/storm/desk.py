@@ -1,12 +1,12 @@
 """The desk of the storm: one runbook a dedupe kind, and one connector to the target."""
 
-import getpass
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from evals.storm.cases import BUDGET, GOAL, KINDS, LONGEST_MS, PATIENCE_MS
 from evals.storm.processes import remit
+from remit.intake.principal import os_user
 
 WRITE_TOKEN: Final = "storm-writes"  # noqa: S105 - the test target's own
 READ_TOKEN: Final = "storm-reads"  # noqa: S105
@@ -206,7 +206,7 @@ def write_desk(folder: Path, *, lease_s: float = 15.0) -> None:
     set_tool = SET_TOOL % {"patience": PATIENCE_MS, "longest": LONGEST_MS}
     (connectors / "things.yaml").write_text(CONNECTOR + "".join(_tool(kind) for kind in KINDS) + set_tool)
     entries = "\n".join(ENTRY % {"id": runbook_id(kind)} for kind in (*KINDS, "restart"))
-    (folder / "delegation.yaml").write_text(DELEGATION % {"user": getpass.getuser(), "entries": entries})
+    (folder / "delegation.yaml").write_text(DELEGATION % {"user": os_user(), "entries": entries})
     (folder / "remit.toml").write_text(SETTINGS % {"lease_s": lease_s})
 
 
@@ -242,6 +242,7 @@ def found(folder: Path, env: Mapping[str, str]) -> None:
         done = remit(*argv, env=env)
         assert done.exit == 0, f"{argv} ended with {done.exit}: {done.out[-2000:]}"
         if argv[0] == "init":
+            (folder / "runbooks" / "maintenance-page.yaml").unlink(missing_ok=True)  # the sample
             write_desk(folder)
 
 

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).parents[2]
+KILL_AT: Final = "STORM_KILL_AT"  # what the driver reads
+PAUSE_AT: Final = "STORM_PAUSE_AT"
+BUG: Final = "STORM_BUG"
 KILLED: Final = -signal.SIGKILL
 
 
@@ -24,13 +27,10 @@ class Finished:
     out: str
 
 
-def remit(
-    *argv: str, env: Mapping[str, str], seed: str = "", within_s: float = 240.0, before: Sequence[str] = ()
-) -> Finished:
-    """Run one command line in a fresh process; ``before`` goes in front of it (``unshare --pid``)."""
-    module = ["evals.storm.seeded", seed] if seed else ["remit"]
+def remit(*argv: str, env: Mapping[str, str], driven: bool = False, within_s: float = 240.0) -> Finished:
+    """Run one command line in a fresh process; ``driven``: through the driver, which heeds its variables."""
     done = subprocess.run(
-        [*before, sys.executable, "-m", *module, *argv],
+        [sys.executable, "-m", "evals.storm.driver" if driven else "remit", *argv],
         env={**os.environ, **env},
         cwd=ROOT,
         stdin=subprocess.DEVNULL,
@@ -78,9 +78,7 @@ class Nursery:
         self._reader = threading.Thread(target=self._follow, daemon=True)
         self._reader.start()
 
-    def start(
-        self, name: str, *argvs: Sequence[str], env: Mapping[str, str] | None = None, seed: str = ""
-    ) -> Child:
+    def start(self, name: str, *argvs: Sequence[str], env: Mapping[str, str] | None = None) -> Child:
         """Start a process that carries out the command lines in ``argvs`` one after another."""
         child = Child(id=name, out=self._folder / f"{name}.out")
         command = {
@@ -88,7 +86,6 @@ class Nursery:
             "argv": [list(argv) for argv in argvs],
             "env": {**self._env, **(env or {})},
             "out": str(child.out),
-            "seed": seed,
         }
         with self._lock:
             self._children[name] = child

@@ -1,9 +1,8 @@
-"""The bugs that the storm must notice, and the driver that runs remit with one of them planted.
+"""The bugs that the storm must notice: a rule of the decision core, replaced by a wrong one in this process.
 
-``python -m evals.storm.seeded BUG worker --drain`` is remit with that bug: never imported by remit itself.
+Both the decision table and the guards ask these rules, so nothing but the storm stands behind them.
 """
 
-import sys
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -11,12 +10,12 @@ from policies import flight
 
 
 def no_quarantine() -> None:
-    """A look counts at once, although the request may still land."""
+    """Let a look count at once, although the request may still land."""
     _replace("quarantine_left_ms", lambda *_: 0)
 
 
 def blind_resend() -> None:
-    """Every target is believed to settle a second send: by the decision table and by the guards."""
+    """Believe every target to settle a second send."""
     _replace("settles_doubles", lambda *_: True)
 
 
@@ -34,16 +33,3 @@ def plant(bug: str) -> None:
 def _replace(name: str, wrong: Any) -> None:
     assert callable(getattr(flight, name)), f"the rule has moved: policies.flight.{name}"
     setattr(flight, name, wrong)
-
-
-def main() -> int:
-    """Plant the bug that is named first and carry out the rest as remit would."""
-    from remit.cli.app import run  # noqa: PLC0415 - behind the planting
-
-    bug, *rest = sys.argv[1:]
-    plant(bug)
-    return run(rest)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -79,7 +79,7 @@ def in_another_namespace(
     # The shell is the first process there, which no signal from inside can stop; remit is its child.
     first = ["unshare", "--pid", "--fork", "--kill-child", "sh", "-c", '"$@"; true', "sh"]
     with subprocess.Popen(
-        [*first, sys.executable, "-m", "remit", *argv],
+        [*first, sys.executable, "-m", "evals.storm.driver", *argv],
         env={**os.environ, **where.env, **env},
         cwd=ROOT,
         stdout=subprocess.DEVNULL,

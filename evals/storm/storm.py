@@ -13,7 +13,7 @@ from typing import Any, Final
 from evals.storm import desk
 from evals.storm.cases import LONGEST_MS, Case, Phase
 from evals.storm.judge import Finding, judge, read_log
-from evals.storm.processes import KILLED, Finished, Nursery, nursery, remit
+from evals.storm.processes import BUG, KILL_AT, KILLED, Finished, Nursery, nursery, remit
 from evals.storm.table import render
 from evals.storm.target import Target, running_target
 
@@ -75,17 +75,17 @@ def run(folder: Path, cases: Sequence[Case], *, seed: str = "") -> Report:
     began = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     with running_target(folder / "target.jsonl") as target:
-        env = desk.environment(folder / "desk", target.port)
+        env = {**desk.environment(folder / "desk", target.port), BUG: seed}
         desk.found(folder / "desk", env)
         target.plan(cases)
         with nursery(folder / "out", env) as children:
-            killed = _killed_runs(children, target, [c for c in cases if c.killed], seed)
-            killed_drains = _killed_drains(env, seed) if killed else 0
-            _submitted(children, [c for c in cases if not c.killed], seed)
-        _must(remit("worker", "--drain", env=env, seed=seed, within_s=600))
+            killed = _killed_runs(children, target, [c for c in cases if c.killed])
+            killed_drains = _killed_drains(env) if killed else 0
+            _submitted(children, [c for c in cases if not c.killed])
+        _must(remit("worker", "--drain", env=env, driven=True, within_s=600))
         time.sleep(LONGEST_MS / 1000)
         records = _records(env)
-        _must(remit("worker", "--drain", env=env, seed=seed))
+        _must(remit("worker", "--drain", env=env, driven=True))
         again = _records(env)
         journal = target.journal()
         return Report(
@@ -101,13 +101,17 @@ def run(folder: Path, cases: Sequence[Case], *, seed: str = "") -> Report:
         )
 
 
-def _killed_runs(children: Nursery, target: Target, cases: Sequence[Case], seed: str) -> frozenset[str]:
+def _killed_runs(
+    children: Nursery,
+    target: Target,
+    cases: Sequence[Case],
+) -> frozenset[str]:
     """Start a process for each case and see it die; the things whose process did."""
 
     def one(case: Case) -> str | None:
-        env = {} if case.from_outside else {"REMIT_CRASH_AT": case.phase.value}
+        env = {} if case.from_outside else {KILL_AT: case.phase.value}
         argv = ["run", desk.runbook_id(case.kind), *desk.inputs(case.thing), "--json"]
-        child = children.start(case.thing, argv, env=env, seed=seed)
+        child = children.start(case.thing, argv, env=env)
         if case.from_outside and target.wait_for_write(case.thing, within_s=PATIENCE_S):
             child.send(signal.SIGKILL)
         return case.thing if child.wait(PATIENCE_S) == KILLED else None
@@ -116,18 +120,22 @@ def _killed_runs(children: Nursery, target: Target, cases: Sequence[Case], seed:
         return frozenset(thing for thing in pool.map(one, cases) if thing is not None)
 
 
-def _killed_drains(env: Mapping[str, str], seed: str) -> int:
+def _killed_drains(
+    env: Mapping[str, str],
+) -> int:
     ends = [
-        remit("worker", "--drain", env={**env, "REMIT_CRASH_AT": point}, seed=seed).exit
-        for point in KILLED_DRAINS
+        remit("worker", "--drain", env={**env, KILL_AT: point}, driven=True).exit for point in KILLED_DRAINS
     ]
     return sum(code == KILLED for code in ends)
 
 
-def _submitted(children: Nursery, cases: Sequence[Case], seed: str) -> None:
+def _submitted(
+    children: Nursery,
+    cases: Sequence[Case],
+) -> None:
     if cases:
         argvs = [["run", desk.runbook_id(case.kind), *desk.inputs(case.thing), "--detach"] for case in cases]
-        child = children.start("submit", *argvs, seed=seed)
+        child = children.start("submit", *argvs)
         code = child.wait(PATIENCE_S * 3)
         assert code == 0, f"submitting ended with {code}: {child.out.read_text()[-2000:]}"
 

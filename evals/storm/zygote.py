@@ -1,7 +1,7 @@
 """Real remit processes without the second that each would need to start: forked from a warmed-up one.
 
-Reads a JSON line for each process to start: ``{id, argv: [[...], ...], env: {...}, out: FILE, seed}``, and
-answers ``{id, pid}`` and, when it has ended, ``{id, exit}`` (negative: the signal). The child carries out the
+Reads a JSON line for each process to start: ``{id, argv: [[...], ...], env: {...}, out: FILE}``, and answers
+ ``{id, pid}`` and, when it has ended, ``{id, exit}`` (negative: the signal). The child carries out the
 command lines one after another, as ``remit`` would. It is forked while this process has one thread and no
 file, database or connection of remit's open, so it differs from a fresh start in nothing but its imports.
 """
@@ -15,7 +15,7 @@ import sys
 import threading
 from typing import Any, Final
 
-from evals.storm import seeded
+from evals.storm import driver
 from remit.cli.app import run
 
 LOOK_S: Final = 0.02
@@ -23,15 +23,14 @@ LOOK_S: Final = 0.02
 
 def warm_up() -> None:
     """Import what a worker needs, and nothing more: no file is opened."""
-    for module in ("graph.runner", "remit.bootstrap", "remit.cli.app", "remit.worker.engine"):
+    for module in ("graph.runner", "remit.bootstrap", "remit.worker.engine"):
         importlib.import_module(module)
 
 
 def become(command: dict[str, Any]) -> int:
     """Carry out the command lines as the process that this is; the exit code of the last."""
     os.environ.update(command["env"])
-    if command["seed"]:
-        seeded.plant(command["seed"])
+    driver.install(dict(os.environ))
     code = 0
     for argv in command["argv"]:
         code = run(argv)

@@ -8,7 +8,7 @@ import pytest
 
 from evals.storm.cases import GOAL, KINDS
 from evals.storm.desk import STOPPED, runbook_id
-from evals.storm.processes import KILLED
+from evals.storm.processes import KILLED, PAUSE_AT
 from evals.storm.singles import (
     child_of,
     command,
@@ -20,7 +20,7 @@ from evals.storm.singles import (
 )
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
-PAUSED = {"REMIT_PAUSE_AT": "before_send"}
+PAUSED = {PAUSE_AT: "before_send"}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def test_on_the_same_host_it_is_fenced(where, kind):
 @pytest.mark.parametrize(("point", "op"), [("before_send:1", "stop"), ("before_send:2", "start")])
 def test_an_old_stop_never_lands_behind_our_start(where, point, op):
     thing = f"fenced-{op}"
-    child = where.children.start(thing, command("storm-restart", thing), env={"REMIT_PAUSE_AT": point})
+    child = where.children.start(thing, command("storm-restart", thing), env={PAUSE_AT: point})
     child.started.wait(30)
     wait_until_paused(child.pid)
     assert where.drain().exit == 0

@@ -4,7 +4,7 @@ import pytest
 
 from evals.storm.cases import GOAL, KINDS
 from evals.storm.desk import runbook_id
-from evals.storm.processes import KILLED
+from evals.storm.processes import KILL_AT, KILLED
 from evals.storm.singles import command, place
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
@@ -19,7 +19,7 @@ def where(tmp_path_factory):
 
 def killed_and_changed(where, kind, point):
     thing = f"{point.replace('_', '-')}-{runbook_id(kind)}"
-    child = where.children.start(thing, command(runbook_id(kind), thing), env={"REMIT_CRASH_AT": point})
+    child = where.children.start(thing, command(runbook_id(kind), thing), env={KILL_AT: point})
     assert child.wait(60) == KILLED
     where.target.change(thing, THEIRS)
     assert where.drain().exit == 0
