@@ -42,7 +42,7 @@ STATUS: Final = {"not_applied": 503, "refused": 422, "forbidden": 403, "error_be
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """``kind`` meets the calls ``nth`` to ``nth + times - 1`` of ``tool``, counted from 1 when it is planned."""
+    """``kind`` meets calls ``nth`` to ``nth + times - 1`` of ``tool``, counted from when it is planned."""
 
     tool: str
     kind: str

@@ -1,4 +1,4 @@
-"""How a request travels in a simulated world: the same shape as ``tools.http_client.exchange``, and no socket.
+"""How a request travels in a simulated world: shaped like ``tools.http_client.exchange``, and no socket.
 
 Because the real adapters run on top of it, a fake tool differs from the real one in nothing but the wire.
 """
@@ -15,9 +15,12 @@ _TIMEOUT: Final = HttpFailure(bytes_left=True, code="timeout", detail="no whole 
 
 
 class Host(Protocol):
-    """A target at the other end. ``up`` False: nobody listens."""
+    """A target at the other end."""
 
-    up: bool
+    @property
+    def up(self) -> bool:
+        """Whether anybody listens."""
+        ...
 
     def serve(self, request: HttpRequest) -> HttpAnswer:
         """Do what is asked and answer."""

@@ -1,4 +1,4 @@
-"""A world in memory: supervised services, a target, a catalog, and the faults between; with its own effect log.
+"""A world in memory: supervised services, a target, a catalog, the faults between, and its own effect log.
 
 Deterministic and single-threaded: time passes when a call takes it, or when ``clock.advance`` is called.
 """
