@@ -71,6 +71,11 @@ def _week_minute(value: Any) -> Any:
     return DAYS.index(day) * DAY_MINUTES + int(hour) * 60 + int(minute)
 
 
+def _written(minute: int) -> str:
+    day, rest = divmod(minute, DAY_MINUTES)
+    return f"{DAYS[day]} {rest // 60:02}:{rest % 60:02}"
+
+
 WeekMinute = Annotated[
     int,
     BeforeValidator(_week_minute),
@@ -91,6 +96,10 @@ class Closed(Frozen):
 
     from_min: WeekMinute = Field(alias="from")
     until_min: WeekMinute = Field(alias="until")
+
+    def __str__(self) -> str:
+        """Write ``Fri 16:00 to Mon 08:00``."""
+        return f"{_written(self.from_min)} to {_written(self.until_min)}"
 
 
 class Window(Frozen):

@@ -7,11 +7,12 @@ Nothing here judges. ``loader`` reads a file into these, ``lint`` says whether i
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
-from pydantic.functional_validators import BeforeValidator
+from pydantic.functional_validators import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from policies.contract import Frozen, ValueSpec
 from policies.durations import Span
+from policies.ordering import in_order_of_need, needed_by_expression, needed_by_template
 from policies.step import (
     Arguments,
     Backoff,
@@ -301,8 +302,21 @@ class Audit(Frozen):
     first_runs_of_version: int = Field(default=0, ge=0, le=1000)
 
 
+def _bindings_in_order(bindings: dict[str, Binding]) -> dict[str, Binding]:
+    def needs(binding: Binding) -> set[str]:
+        return needed_by_expression(binding.identity).union(
+            *(needed_by_template(value) for value in binding.arguments.values())
+        )
+
+    return in_order_of_need(bindings, needs)
+
+
+def _derive_in_order(derived: dict[str, Derive]) -> dict[str, Derive]:
+    return in_order_of_need(derived, lambda d: needed_by_expression(d.expr, after="derive"))
+
+
 class Runbook(Frozen):
-    """One runbook file."""
+    """One runbook file. Bindings and derived values stand in the order in which they can be worked out."""
 
     schema_: Literal["remit/runbook/v1"] = Field(alias="schema")
     id: Id
@@ -315,9 +329,13 @@ class Runbook(Frozen):
     refuse: Annotated[tuple[Refuse, ...], Field(max_length=40)] = ()
     once: Once | None = None
     when_held: Literal["wait", "refuse"] = "wait"
-    bindings: Annotated[dict[Name, Binding], Field(max_length=20)] = Field(default_factory=dict)
+    bindings: Annotated[dict[Name, Binding], Field(max_length=20), AfterValidator(_bindings_in_order)] = (
+        Field(default_factory=dict)
+    )
     observe: Annotated[dict[Name, Observation], Field(max_length=40)] = Field(default_factory=dict)
-    derive: Annotated[dict[Name, Derive], Field(max_length=20)] = Field(default_factory=dict)
+    derive: Annotated[dict[Name, Derive], Field(max_length=20), AfterValidator(_derive_in_order)] = Field(
+        default_factory=dict
+    )
     authority: Authority
     limits: Limits
     preconditions: Annotated[tuple[Precondition, ...], Field(max_length=40)] = ()

@@ -44,7 +44,7 @@ def conditional(name: str) -> ToolContract:
 
 def contracts() -> dict[str, ToolContract]:
     dependency = {"name": "string", "env": "string", "health_url": "string"}
-    service = {k: "string" for k in ("name", "env", "supervisor", "program", "health_url", "system_owner")}
+    service = dict.fromkeys(("name", "env", "supervisor", "program", "health_url", "system_owner"), "string")
     process = {"state": "string", "pid": "integer", "start": "integer", "exitstatus": "integer"}
     every = [
         read("catalog.service", {"service": TEXT, "env": TEXT}, {**service, "dependencies": [dependency]}),

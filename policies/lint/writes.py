@@ -1,4 +1,4 @@
-"""Rules on writes: that each can be timed, settled, proven, undone, and takes arguments only from where it may."""
+"""Rules on writes: each can be timed, settled, proven, undone, and takes arguments only from where it may."""
 
 from collections.abc import Iterator
 from typing import Final

@@ -1,0 +1,10 @@
+"""What a runbook could be made to send: said in sentences, and compared between two versions.
+
+Authority is the set of calls that any model, input or fault could make a runbook send, and the conditions
+under which it completes without them. Weaker verification is wider authority.
+"""
+
+from policies.authority.change import Change, Direction, Remit, compare
+from policies.authority.sentences import sentences
+
+__all__ = ["Change", "Direction", "Remit", "compare", "sentences"]
