@@ -28,17 +28,17 @@ class CheckView:
 
 
 def view(check: CheckPlan, state: CheckState | None, moment: Moment, *, newer_than: int) -> CheckView:
-    """Where ``check`` stands. ``newer_than``: a round before this seq was made by a former holder and decides nothing.
+    """Where ``check`` stands. A round up to seq ``newer_than`` was made by a former holder, decides nothing.
 
-    Only rounds decide, never the clock alone: a check fails when a round that lies ``within_ms`` or more behind
-    the first one did not pass, and passes when a row of passes is ``hold_ms`` long.
+    Only rounds decide, never the clock alone: a check fails when a round that lies ``within_ms`` or more
+    behind the first one did not pass, and passes when a row of passes is ``hold_ms`` long.
     """
     if state is None:
         return CheckView(standing=Standing.PENDING)
     rounds_ms = round(1000 * seconds_between(state.since, state.last_at))
     current = state.seq > newer_than
     if state.verdict == "pass":
-        held_ms = round(1000 * seconds_between(state.passing_since, state.last_at))
+        held_ms = round(1000 * seconds_between(state.passing_since or state.last_at, state.last_at))
         if held_ms >= check.hold_ms and current:
             return CheckView(standing=Standing.PASS)
     elif rounds_ms >= check.within_ms and current:
@@ -53,7 +53,7 @@ def view(check: CheckPlan, state: CheckState | None, moment: Moment, *, newer_th
 def view_all(
     checks: Iterable[CheckPlan], states: Mapping[str, CheckState], moment: Moment, *, newer_than: int
 ) -> CheckView:
-    """Where a set of checks stands together: one that failed decides, then one that is unknown, then a pending one."""
+    """Where a set of checks stands together: a failed one decides, then an unknown, then a pending one."""
     views = [view(c, states.get(c.id), moment, newer_than=newer_than) for c in checks]
     for standing in (Standing.FAIL, Standing.UNKNOWN):
         if any(v.standing is standing for v in views):

@@ -72,7 +72,8 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType(
         "verify_failed": "operation", "verify_unknown": "operation", "refused": "operation",
         "retries_exhausted": "operation",
         "conflict": "before_write", "precondition_failed": "before_write", "denied": "before_write",
-        "deadline_passed": "before_write", "writes_exhausted": "before_write", "resource_exhausted": "before_write",
+        "deadline_passed": "before_write", "writes_exhausted": "before_write",
+        "resource_exhausted": "before_write",
         "confirmation_refused": "before_write", "confirmation_expired": "before_write",
         "unreadable": "before_write", "stuck": "before_write", "cancel_blocked": "before_write",
         "model": "before_write",
@@ -83,7 +84,7 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Offer:
-    """One choice as it stands now. ``needs``: effect (a word), evidence; ``not_before_ms``: a word is taken then."""
+    """One choice as it stands now. ``needs``: effect (a word, taken in ``not_before_ms``), evidence."""
 
     id: str
     allowed: bool
@@ -217,9 +218,10 @@ def _judge_words(s: Situation, offer: Offer, proposal: Proposal) -> Refusal | No
         if any(w not in WORDS for w in proposal.words.values()):
             return Refusal(code="unknown_word", message=f"an effect is one of {', '.join(WORDS)}")
         if offer.not_before_ms:
+            wait_s = -(-offer.not_before_ms // 1000)
             return Refusal(
                 code="too_early",
-                message=f"a word on it is taken in {-(-offer.not_before_ms // 1000)} s, when nothing can land any more",
+                message=f"a word on it is taken in {wait_s} s, when nothing can land any more",
             )
         if proposal.choice not in ("mark_done", "abort") and "unknown" in proposal.words.values():
             return Refusal(code="word_not_enough", message="unknown allows done and abort only")
@@ -233,7 +235,7 @@ def _judge_words(s: Situation, offer: Offer, proposal: Proposal) -> Refusal | No
 
 
 def unsettled(s: Situation) -> tuple[Operation, ...]:
-    """Operations about which only a human's word can say more: what became of them is open, or something flies."""
+    """Operations about which only a human's word can say more: their outcome is open, or something flies."""
     return tuple(o for o in s.task.operations if flight.unresolved(s.task, o, s.moment))
 
 

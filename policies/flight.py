@@ -63,7 +63,7 @@ def quarantine_left_ms(task: Task, attempt: Attempt, moment: Moment) -> int:
 
 
 def attest_left_ms(task: Task, attempt: Attempt, moment: Moment) -> int:
-    """Milliseconds until a statement that the sender of ``attempt`` is dead licenses it; its whole span without one."""
+    """Milliseconds until a statement that its sender is dead licenses ``attempt``; its span without one."""
     stated = task.attested.get(attempt.epoch)
     return attempt.span_ms if stated is None else _left_ms(stated, attempt.span_ms, moment)
 

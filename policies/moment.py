@@ -1,4 +1,4 @@
-"""What the decision table is told besides the task and the plan: the clocks, and what stands in the way now."""
+"""What the decision table is told besides task and plan: the clocks, and what stands in the way now."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

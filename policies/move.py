@@ -122,7 +122,7 @@ class Observe(Move):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due(Move):
-    """The write that is due: attempt ``attempt`` of operation ``op``. ``granted``: a human's grant pays for it."""
+    """The write that is due: attempt ``attempt`` of ``op``. ``granted``: a human's grant pays for it."""
 
     op: str
     step: str

@@ -42,7 +42,7 @@ class CheckPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WritePlan:
-    """One kind of write: a step, or what undoes it. ``budget``: sends after the first; ``undoable``: it has an undo."""
+    """A step's write, or what undoes it. ``budget``: sends after the first; ``undoable``: it has an undo."""
 
     tool: str
     kind: DedupeKind
@@ -85,7 +85,7 @@ class WritePlan:
         return self.window_ms - self.timeout_ms - self.longest_request_ms - KEY_MARGIN_MS
 
     def backoff_ms(self, key: str, resend: int) -> int:
-        """The wait before resend number ``resend`` of the write ``key``; full jitter is drawn from the key itself."""
+        """The wait before resend number ``resend`` of write ``key``; full jitter is drawn from the key."""
         ceiling = self.backoff.ceiling_ms(resend)
         if self.backoff.jitter == "none":
             return ceiling

@@ -16,7 +16,7 @@ DEFINITE = (Outcome.NOT_APPLIED, Outcome.NOT_SENT)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """A place for operations: a step, one item of it, and the operation that is undone there (None: forward)."""
+    """A place for operations: a step, one item of it, and what is undone there (None: forward)."""
 
     step: StepPlan
     item: int | None

@@ -32,8 +32,8 @@ def interpreted(
 
 
 def admitted(*, actor: str, **terms: Any) -> Draft:
-    """The terms of the run: runbook, version, title, inputs, target, mode, solo, pins, once_key, once_span_ms,
-    delivery, deadline_ms, severity, requester, source."""  # noqa: D205, D209
+    """The terms of the run: runbook, version, title, inputs, target, mode, solo, pins, once_key,
+    once_span_ms, delivery, deadline_ms, severity, requester, source."""
     return _draft(Kind.ADMITTED, Role.INTAKE, actor, terms)
 
 
@@ -56,32 +56,38 @@ def claimed(
     proven: Sequence[int],
 ) -> Draft:
     """A worker took the run. ``predecessor``: {epoch, worker, ended: exited | released | lease_expired};
-    ``proven``: every earlier epoch whose process can send nothing any more."""  # noqa: D205, D209
+    ``proven``: every earlier epoch whose process can send nothing any more."""
     return _draft(Kind.CLAIMED, Role.ORCHESTRATOR, worker, {
-        "worker": worker, "boot_id": boot_id, "pid_ns": pid_ns, "pid": pid, "start_time": start_time, "uid": uid,
-        "lock_file": lock_file, "clock": {"boot_id": clock.boot_id, "ms": clock.ms},
+        "worker": worker, "boot_id": boot_id, "pid_ns": pid_ns, "pid": pid, "start_time": start_time,
+        "uid": uid, "lock_file": lock_file, "clock": {"boot_id": clock.boot_id, "ms": clock.ms},
         "predecessor": dict(predecessor) if predecessor else None, "proven": list(proven),
     })  # fmt: skip
 
 
 def hydrated(*, actor: str, credential: str = "none", **found: Any) -> Draft:
-    """What was read before anything is decided: bindings, initial, derived, items, resources, holds, facts,
-    conflicts [{what, expected, observed}], problem (not readable now), refusal (stands for nothing)."""  # noqa: D205, D209
+    """What was read before anything is decided: bindings, initial, derived, items, resources, holds,
+    facts, conflicts [{what, expected, observed}], problem (not readable now), refusal (of the inputs)."""
     return _draft(Kind.HYDRATED, Role.VERIFIER, actor, found, credential)
 
 
 def checked(
     *,
     actor: str,
-    id: str,
+    id: str,  # noqa: A002
     verdict: str,
     expected: str,
     observed: str,
     facts: Values,
-    credential: str = "none",  # noqa: A002
+    credential: str = "none",
 ) -> Draft:
     """A precondition was read: pass, fail or unknown."""
-    body = {"id": id, "verdict": str(verdict), "expected": expected, "observed": observed, "facts": dict(facts)}
+    body = {
+        "id": id,
+        "verdict": str(verdict),
+        "expected": expected,
+        "observed": observed,
+        "facts": dict(facts),
+    }
     return _draft(Kind.CHECKED, Role.VERIFIER, actor, body, credential)
 
 
@@ -115,13 +121,13 @@ def denied(*, actor: str, role: Role, op: str, code: str, guard: str, digest: st
 
 def intent(
     *, actor: str, credential: str, op: str, step: str, item: int | None, ordinal: int, undoes: str | None,
-    attempt: int, tool: str, resource: str, arguments: Values, key: str, digest: str, send_by: str, span_ms: int,
-    facts: Values, granted: bool,
+    attempt: int, tool: str, resource: str, arguments: Values, key: str, digest: str, send_by: str,
+    span_ms: int, facts: Values, granted: bool,
 ) -> Draft:  # fmt: skip
-    """A write is about to be sent, with exactly these arguments. ``span_ms``: how long a quarantine of it lasts."""
+    """A write is about to be sent, with exactly these arguments; ``span_ms``: its quarantine."""
     return _draft(Kind.INTENT, Role.EXECUTOR, actor, {
-        "op": op, "step": step, "item": item, "ordinal": ordinal, "undoes": undoes, "attempt": attempt, "tool": tool,
-        "resource": resource, "arguments": dict(arguments), "key": key, "digest": digest, "send_by": send_by,
+        "op": op, "step": step, "item": item, "ordinal": ordinal, "undoes": undoes, "attempt": attempt,
+        "tool": tool, "resource": resource, "arguments": dict(arguments), "key": key, "digest": digest, "send_by": send_by,
         "span_ms": span_ms, "facts": dict(facts), "granted": granted,
     }, credential)  # fmt: skip
 
@@ -139,12 +145,12 @@ def outcome(
 
 
 def reconciled(
-    *, actor: str, role: Role, op: str, by: str, verdict: str, settles: Outcome | None, grounded: Sequence[int],
-    observed: str, licence: str, facts: Values, absorbs: bool = False, evidence: str | None = None,
-    credential: str = "none",
+    *, actor: str, role: Role, op: str, by: str, verdict: str, settles: Outcome | None,
+    grounded: Sequence[int], observed: str, licence: str, facts: Values, absorbs: bool = False,
+    evidence: str | None = None, credential: str = "none",
 ) -> Draft:  # fmt: skip
-    """What a probe (or a human's word) says of an operation: applied, absent or unknown; what that settles; which
-    attempts cannot land any more; ``absorbs``: the target has shown that a later copy changes nothing."""  # noqa: D205, D209
+    """What a probe (or a human's word) says of an operation: applied, absent or unknown; what that settles;
+    which attempts cannot land any more; ``absorbs``: the target shows that a later copy changes nothing."""
     return _draft(Kind.RECONCILED, role, actor, {
         "op": op, "by": by, "verdict": str(verdict), "settles": settles.value if settles else None,
         "grounded": list(grounded), "observed": observed, "licence": licence, "facts": dict(facts),
@@ -156,8 +162,9 @@ def verified(
     *, actor: str, scope: str, check: str, expected: str, observed: str, verdict: str, facts: Values,
     max_gap_ms: int, effect: str | None = None, absorbs: bool = False, credential: str = "none",
 ) -> Draft:  # fmt: skip
-    """One round of a check. ``scope``: an operation, ``due:OP``, ``completion`` or ``rollback``; ``max_gap_ms``: a
-    longer gap between two rounds ends a row of passes; ``effect``: what the same facts say of the operation."""  # noqa: D205, D209
+    """One round of a check. ``scope``: an operation, ``due:OP``, ``completion`` or ``rollback``;
+    ``max_gap_ms``: a longer gap between two rounds ends a row of passes; ``effect``: what the same facts
+    say of the operation."""
     return _draft(Kind.VERIFIED, Role.VERIFIER, actor, {
         "scope": scope, "check": check, "expected": expected, "observed": observed, "verdict": str(verdict),
         "facts": dict(facts), "max_gap_ms": max_gap_ms, "effect": effect, "absorbs": absorbs,
@@ -176,7 +183,7 @@ def left(*, step: str, item: int | None, op: str | None, reason: str) -> Draft:
 
 def waiting(*, reason: str, until: str | None, row: int, detail: str = "", **more: Any) -> Draft:
     """The run leaves the worker until ``until``, or until somebody says something. A confirmation asked for
-    adds op, digest, summary and expires_at."""  # noqa: D205, D209
+    adds op, digest, summary and expires_at."""
     body = {"reason": reason, "until": until, "row": row, "detail": detail, **more}
     return _draft(Kind.WAITING, Role.ORCHESTRATOR, "", body)
 
@@ -185,20 +192,21 @@ def signal(*, id: str, kind: str, by: str, at: str, body: Values, refused: Value
     """Somebody else said something; ``refused`` {code, message} where it changes nothing."""
     role = Role.INTAKE if kind == "late_reply" else Role.HUMAN
     return _draft(Kind.SIGNAL, role, by, {
-        "id": id, "kind": kind, "by": by, "at": at, "body": dict(body), "refused": dict(refused) if refused else None,
+        "id": id, "kind": kind, "by": by, "at": at, "body": dict(body),
+        "refused": dict(refused) if refused else None,
     })  # fmt: skip
 
 
 def decided(
     *,
-    id: str,
+    id: str,  # noqa: A002
     escalation: str,
     choice: str,
     by: str,
     basis: str,
     words: Values,
     evidence: str | None,
-    reason: str,  # noqa: A002
+    reason: str,
 ) -> Draft:
     """A human's decision was taken, on the basis that they saw."""
     return _draft(Kind.DECIDED, Role.HUMAN, by, {
@@ -208,7 +216,7 @@ def decided(
 
 
 def granted(*, escalation: str, choice: str, sends: int) -> Draft:
-    """The decision is carried out from here on: budgets and verdicts are fresh, and ``sends`` more may be made."""
+    """The decision is carried out from here on: verdicts and tries are fresh, ``sends`` more may be made."""
     return _draft(
         Kind.GRANTED, Role.ORCHESTRATOR, "", {"escalation": escalation, "choice": choice, "sends": sends}
     )
@@ -220,13 +228,14 @@ def turned(*, to: str, reason: str) -> Draft:
 
 
 def escalated(
-    *, id: str, reason: str, code: str, row: int, packet: str, basis: str, severity: str, step: str,  # noqa: A002
-    next_level_at: str | None, notice: Values | None,
+    *, id: str, reason: str, code: str, row: int, packet: str, basis: str, severity: str,  # noqa: A002
+    step: str, next_level_at: str | None, notice: Values | None,
 ) -> Draft:  # fmt: skip
-    """The run stops for a human. ``packet``: digest of the packet; ``notice``: who is told, through the outbox."""
+    """The run stops for a human. ``packet``: its digest; ``notice``: who is told, through the outbox."""
     return _draft(Kind.ESCALATED, Role.PACKAGER, "", {
-        "id": id, "reason": reason, "code": code, "row": row, "packet": packet, "basis": basis, "severity": severity,
-        "step": step, "next_level_at": next_level_at, "notice": dict(notice) if notice else None,
+        "id": id, "reason": reason, "code": code, "row": row, "packet": packet, "basis": basis,
+        "severity": severity, "step": step, "next_level_at": next_level_at,
+        "notice": dict(notice) if notice else None,
     })  # fmt: skip
 
 

@@ -1,8 +1,8 @@
-"""Who holds a run: the one that may append to its chain, and the task as it stands behind the last append."""
+"""Who holds a run: the one that may append to its chain, and the task as it stands behind the last entry."""
 
 from collections.abc import Sequence
 
-from state.entry import Draft, Entry, seal
+from state.entry import Draft, Entry, Head, seal
 from state.fold import apply
 from state.ledger.port import Append, Ledger, Payload
 from state.projection import row_of
@@ -12,23 +12,33 @@ from state.task import Task
 class Holder:
     """The holder of one run under one epoch.
 
-    Every ``append`` is durable when it returns. When one raises, nothing of it was stored as far as this
-    holder can know, and the holder is out: the run is hydrated again under a new claim.
+    What is *appended* is durable when the call returns. What is *noted* (an observation, which can be made
+    again) counts at once and becomes durable with the next append, in one transaction. When an append raises,
+    nothing of it was stored as far as this holder can know, and the holder is out: the run is hydrated again
+    under a new claim.
     """
 
     def __init__(self, *, ledger: Ledger, task: Task, worker: str, code: str) -> None:
         """``task``: the run folded up to the claim of this holder; ``code``: the version of the program."""
         self._ledger, self._task, self._code = ledger, task, code
+        self._stored: Head = task.head
+        self._noted: tuple[Entry, ...] = ()
         self.run, self.epoch, self.worker = task.run, task.epoch, worker
 
     @property
     def task(self) -> Task:
-        """The run as it is now."""
+        """The run as it is now, notes included."""
         return self._task
 
     def now(self) -> str:
         """The database's clock."""
         return self._ledger.now()
+
+    def note(self, *drafts: Draft) -> Task:
+        """Take ``drafts`` as said; they are stored with the next append. CanonicalError for a bad body."""
+        task, entries = extend(self._task, drafts, at=self.now(), epoch=self.epoch, code=self._code)
+        self._task, self._noted = task, (*self._noted, *entries)
+        return task
 
     def append(
         self,
@@ -37,22 +47,30 @@ class Holder:
         stop_scopes: Sequence[str] = (),
         folds: Sequence[str] = (),
     ) -> Task:
-        """Append ``drafts`` in one transaction; the leaves of LedgerError, and CanonicalError for a bad body."""
+        """Store what was noted and then ``drafts``, in one transaction; the leaves of LedgerError.
+
+        CanonicalError for a bad body, and then nothing is stored.
+        """
         task, entries = extend(self._task, drafts, at=self.now(), epoch=self.epoch, code=self._code)
         self._ledger.append(
             Append(
                 run=self.run,
                 epoch=self.epoch,
-                head=self._task.head,
-                entries=entries,
+                head=self._stored,
+                entries=(*self._noted, *entries),
                 row=row_of(task),
                 payloads=payloads,
                 stop_scopes=stop_scopes,
                 folds=folds,
             )
         )
-        self._task = task
+        self._task, self._stored, self._noted = task, task.head, ()
         return task
+
+    def flush(self) -> None:
+        """Store what was noted, if anything was."""
+        if self._noted:
+            self.append()
 
 
 def extend(

@@ -6,15 +6,15 @@ from typing import Final
 from state.task import Direction, Status, Task
 
 LIVE: Final = (
-    "observing", "acting", "resolving", "verifying", "rolling_back", "completing", "waiting_timer", "waiting_human",
-    "waiting_window", "waiting_hold", "waiting_stop", "waiting_pause", "escalated", "stuck",
+    "observing", "acting", "resolving", "verifying", "rolling_back", "completing", "waiting_timer",
+    "waiting_human", "waiting_window", "waiting_hold", "waiting_stop", "waiting_pause", "escalated", "stuck",
 )  # fmt: skip
 ENDED: Final = ("completed", "partially_completed", "rolled_back", "closed_by_human", "cancelled", "rejected")
 
 _LIVE_LANES: Final = frozenset(f"live/{name}" for name in LIVE)
 _ENDED_LANES: Final = frozenset(f"ended/{name}" for name in ENDED)
 
-# lane -> the lanes that may follow it. A run that is live can go anywhere that is live, and only forward out of it.
+# lane -> the lanes that may follow it. What is live can go anywhere that is live, and only forward out of it.
 NEXT: Final = MappingProxyType(
     {
         "requested": frozenset({"interpreted", "ended/rejected"}),

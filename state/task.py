@@ -87,7 +87,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckState:
-    """What the rounds of one check have shown so far. ``passing_since``: start of the present row of passes."""
+    """What the rounds of one check have shown. ``passing_since``: start of the present row of passes."""
 
     since: str
     last_at: str
@@ -229,8 +229,8 @@ class Escalation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Why nothing happens now. ``reason``: backoff, quarantine, read_lag, check, model, human, window, hold, stop, pause,
-    connector, confirmation. ``until`` None: only a signal ends it."""
+    """Why nothing happens now. ``reason``: backoff, quarantine, read_lag, check, model, human, window, hold,
+    stop, pause, connector, confirmation. ``until`` None: only a signal ends it."""
 
     reason: str
     until: str | None

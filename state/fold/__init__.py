@@ -1,4 +1,4 @@
-"""The fold: what the entries of a run say, as one value. ``task = fold(entries)``; ``task' = apply(task, entry)``.
+"""The fold: what the entries of a run say, as one value; ``fold(entries)`` is ``apply`` of one after another.
 
 ``runs`` holds what concerns the run as a whole, ``operations`` what concerns its writes, ``humans`` what
 people said. Each is a table of one function an entry kind. Nothing here decides anything.

@@ -82,8 +82,9 @@ def _escalated(task: Task, entry: Entry) -> Task:
     if task.open_escalation is not None:
         raise UnsoundLedgerError("escalated while an escalation is open")
     escalation = Escalation(
-        id=b["id"], reason=b["reason"], code=b["code"], row=b["row"], at=entry.at, seq=entry.seq, packet=b["packet"],
-        basis=b["basis"], severity=b["severity"], step=b["step"], level=1, next_level_at=b["next_level_at"],
+        id=b["id"], reason=b["reason"], code=b["code"], row=b["row"], at=entry.at, seq=entry.seq,
+        packet=b["packet"], basis=b["basis"], severity=b["severity"], step=b["step"], level=1,
+        next_level_at=b["next_level_at"],
     )  # fmt: skip
     waits = Waiting(reason="human", until=b["next_level_at"], at=entry.at, row=b["row"], detail=b["reason"])
     return replace(

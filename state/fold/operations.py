@@ -36,8 +36,9 @@ def _intent(task: Task, entry: Entry) -> Task:
         raise UnsoundLedgerError(f"attempt {b['attempt']} of {operation.id} behind {len(operation.attempts)}")
     attempt = Attempt(
         number=b["attempt"], seq=entry.seq, at=entry.at, epoch=entry.epoch, send_by=b["send_by"],
-        span_ms=b["span_ms"], tool=b["tool"], resource=b["resource"], arguments=MappingProxyType(b["arguments"]),
-        key=b["key"], digest=b["digest"], facts=MappingProxyType(b["facts"]), granted=b["granted"],
+        span_ms=b["span_ms"], tool=b["tool"], resource=b["resource"],
+        arguments=MappingProxyType(b["arguments"]), key=b["key"], digest=b["digest"],
+        facts=MappingProxyType(b["facts"]), granted=b["granted"],
         follows_unknown=any(a.undecided for a in operation.attempts),
     )  # fmt: skip
     operation = replace(
@@ -93,7 +94,7 @@ def _outcome(task: Task, entry: Entry) -> Task:
 
 
 def _settle(operation: Operation, attempt: Attempt, at: str) -> Operation:
-    """What the newest outcome says of the operation: an earlier attempt without a definite answer keeps it open."""
+    """What the newest outcome says: an earlier attempt without a definite answer keeps the operation open."""
     if attempt.outcome is Outcome.SUCCEEDED:
         return replace(operation, settled=Outcome.SUCCEEDED, accepted_at=at)
     if any(a.undecided for a in operation.attempts):

@@ -1,4 +1,4 @@
-"""What entries say of the run as a whole: request, terms, claims, what it stands on, waits, direction, end."""
+"""What entries say of the run as a whole: request, terms, claims, its ground, waits, direction, end."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -66,8 +66,9 @@ def _claimed(task: Task, entry: Entry) -> Task:
     if entry.epoch != task.epoch + 1:
         raise UnsoundLedgerError(f"claims epoch {entry.epoch} behind epoch {task.epoch}")
     claim = Claim(
-        epoch=entry.epoch, seq=entry.seq, at=entry.at, worker=b["worker"], boot_id=b["boot_id"], pid_ns=b["pid_ns"],
-        pid=b["pid"], start_time=b["start_time"], uid=b["uid"], lock_file=b["lock_file"], clock=clock_of(b["clock"]),
+        epoch=entry.epoch, seq=entry.seq, at=entry.at, worker=b["worker"], boot_id=b["boot_id"],
+        pid_ns=b["pid_ns"], pid=b["pid"], start_time=b["start_time"], uid=b["uid"], lock_file=b["lock_file"],
+        clock=clock_of(b["clock"]),
     )  # fmt: skip
     return replace(
         task,
