@@ -11,7 +11,7 @@ What they do not cover, and what does:
   deadline and claim are asked once more just before the send. Nothing can call back what has left.
 - What a target does with an allowed call, or what else it may do with the credential: checks and probes look.
 - Meaning. A runbook whose steps are right by every rule and harmful is approved by a human; so is a pattern
-  that lets ``--flag`` through, or that takes long to match (texts are capped, patterns are not timed).
+  that lets ``--flag`` through. Patterns that crawl are refused when files are loaded (``policies.patterns``).
 - Names: which host an address resolves to is judged in the one HTTP client, when it connects.
 - Notices (``effect: notify``): fixed templates and an outbox, never a call.
 - A run whose delegation was withdrawn still *reads* under its pinned policy, to settle what it has sent.

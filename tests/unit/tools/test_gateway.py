@@ -1,4 +1,4 @@
-"""What is durable before and after a write leaves, what the target gets, and what a failure of either does."""
+"""What is durable before and after a write leaves, what the target gets, what a failure does to either."""
 
 from dataclasses import replace
 from typing import Any
