@@ -86,6 +86,10 @@ def notice_id(notice: Mapping[str, Any]) -> str:
     return found
 
 
+def _names(names: list[str]) -> str:
+    return canonical.dumps(names) if names else "[]"
+
+
 def run_row(run: str, row: Row) -> Values:
     """List the columns of table ``runs``; lists stand in it as canonical JSON."""
     values: Values = {"run": run}
@@ -94,9 +98,9 @@ def run_row(run: str, row: Row) -> Values:
     for name in _TIMES:
         text = getattr(row, name)
         values[name] = instant(text) if text else text
-    values["holds"] = canonical.dumps(sorted(set(row.holds)))
-    values["touches"] = canonical.dumps(touched(row))
-    values["notices"] = canonical.dumps([notice_id(notice) for notice in row.outbox])
+    values["holds"] = _names(sorted(set(row.holds)))
+    values["touches"] = _names(touched(row))
+    values["notices"] = _names([notice_id(notice) for notice in row.outbox])
     values["attempts"] = len(row.attempts)
     return values
 

@@ -4,10 +4,10 @@ Whatever is refused here is refused before anything is written, so that one run'
 appends that share its transaction alone.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 
 from state.entry import DESK, Entry, Head, Kind, rehash
 from state.errors import (
@@ -93,14 +93,26 @@ def check_next(entry: Entry, *, run: str, epoch: int, head: Head) -> None:
         raise UnsoundLedgerError(f"entry {entry.run}/{entry.seq} is not sealed by its own hash")
 
 
-def _place(append: Append, how: How, present: Present | None) -> None:
-    if how is How.CREATE:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """What is asked of the law."""
+
+    append: Append
+    how: How
+    present: Present | None
+    view: View
+    now: str
+
+
+def _place(case: _Case) -> None:
+    append, present = case.append, case.present
+    if case.how is How.CREATE:
         if present is not None:
             raise HeadMovedError(f"run {append.run} exists")
         return
     if present is None:
         raise UnknownRunError(f"no run {append.run}")
-    if how is How.CLAIM:
+    if case.how is How.CLAIM:
         if append.epoch != present.epoch + 1:
             raise HeadMovedError(
                 f"run {append.run} is at epoch {present.epoch}: epoch {append.epoch} came late"
@@ -113,18 +125,19 @@ def _place(append: Append, how: How, present: Present | None) -> None:
         raise HeadMovedError(f"run {append.run} ends at {present.head.seq}, not as {append.head.seq} says")
 
 
-def _switch(append: Append, view: View) -> None:
-    scope = view.stopped(append.stop_scopes) if append.stop_scopes else None
+def _switch(case: _Case) -> None:
+    scopes = case.append.stop_scopes
+    scope = case.view.stopped(scopes) if scopes else None
     if scope is not None:
         raise SwitchedOffError(scope)
 
 
-def _delivery(append: Append, present: Present | None, view: View) -> None:
-    row = append.row
+def _delivery(case: _Case) -> None:
+    row, present = case.append.row, case.present
     if row.delivery is None or (present is not None and present.delivery == row.delivery):
         return
-    before = view.delivered_as(row.source, row.delivery)
-    if before is None or before[0] == append.run:
+    before = case.view.delivered_as(row.source, row.delivery)
+    if before is None or before[0] == case.append.run:
         return
     run, digest = before
     if digest != row.delivery_digest:
@@ -132,53 +145,50 @@ def _delivery(append: Append, present: Present | None, view: View) -> None:
     raise DuplicateNeedError(run)
 
 
-def _need(append: Append, present: Present | None, view: View, now: str) -> None:
-    key = append.row.once_key
+def _need(case: _Case) -> None:
+    key, present = case.append.row.once_key, case.present
     if key is None or (present is not None and present.once_key == key):
         return
-    run = view.needed_by(key, now)
-    if run is not None and run != append.run:
+    run = case.view.needed_by(key, case.now)
+    if run is not None and run != case.append.run:
         raise DuplicateNeedError(run)
 
 
-def _holds(append: Append, present: Present | None, view: View) -> None:
-    held = present.holds if present is not None else frozenset()
-    for resource in append.row.holds:
+def _holds(case: _Case) -> None:
+    held = case.present.holds if case.present is not None else frozenset()
+    for resource in case.append.row.holds:
         if resource in held:
             continue
-        run = view.holder(resource)
-        if run is not None and run != append.run:
+        run = case.view.holder(resource)
+        if run is not None and run != case.append.run:
             raise ResourceHeldError(resource, run)
 
 
-def _limits(append: Append, view: View) -> None:
-    for limit in append.limits:
-        found = view.count(limit, append.run)
+def _limits(case: _Case) -> None:
+    for limit in case.append.limits:
+        found = case.view.count(limit, case.append.run)
         if found >= limit.most:
             raise LimitReachedError(limit.kind, limit.most, found)
 
 
-def _signals(append: Append, view: View) -> None:
-    if len(set(append.folds)) != len(append.folds):
+def _signals(case: _Case) -> None:
+    folds = case.append.folds
+    if len(set(folds)) != len(folds):
         raise UnknownSignalError("a signal is folded twice by one append")
-    for signal in append.folds:
-        if not view.waits(append.run, signal):
-            raise UnknownSignalError(f"no signal {signal} waits for run {append.run}")
+    for signal in folds:
+        if not case.view.waits(case.append.run, signal):
+            raise UnknownSignalError(f"no signal {signal} waits for run {case.append.run}")
+
+
+LAW: Final = (_place, _switch, _delivery, _need, _holds, _limits, _signals)
+"""The reasons for which an append is refused, in the order in which they are asked."""
 
 
 def check_append(append: Append, how: How, *, present: Present | None, view: View, now: str) -> None:
     """Raise the first reason for which this append is refused; return where there is none."""
-    law: tuple[Callable[[], None], ...] = (
-        lambda: _place(append, how, present),
-        lambda: _switch(append, view),
-        lambda: _delivery(append, present, view),
-        lambda: _need(append, present, view, now),
-        lambda: _holds(append, present, view),
-        lambda: _limits(append, view),
-        lambda: _signals(append, view),
-    )
-    for rule in law:
-        rule()
+    case = _Case(append=append, how=how, present=present, view=view, now=now)
+    for rule in LAW:
+        rule(case)
 
 
 def matches(target: str, patterns: Sequence[str]) -> bool:

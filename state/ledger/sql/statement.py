@@ -3,12 +3,14 @@
 Core costs more than SQLite itself does; compiled once, it costs nothing, and serves every dialect.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
+from typing import Any, cast
 
 from sqlalchemy import ClauseElement, Table, bindparam, insert
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.sql.compiler import SQLCompiler
 
 
 class Statement:
@@ -16,14 +18,14 @@ class Statement:
 
     def __init__(self, construct: ClauseElement, dialect: Dialect) -> None:
         """Compile ``construct`` for ``dialect``, whose parameters are positional."""
-        compiled = construct.compile(dialect=dialect)
+        compiled = cast("SQLCompiler", construct.compile(dialect=dialect))
         self._sql = str(compiled)
-        self._order: Sequence[str] = list(getattr(compiled, "positiontup", None) or [])
-        self._fixed: Mapping[str, Any] = dict(getattr(compiled, "params", {}))
+        order = list(compiled.positiontup or [])
+        self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
+        self._pick = _picker(order)
 
     def _values(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
-        fixed = self._fixed
-        return tuple(given[name] if name in given else fixed[name] for name in self._order)
+        return self._pick({**self._fixed, **given} if self._fixed else given)
 
     def run(self, cursor: DBAPICursor, **values: Any) -> int:
         """Run it; how many rows it changed."""
@@ -50,3 +52,14 @@ class Statement:
 def inserting(table: Table) -> ClauseElement:
     """Compose an insert of one whole row, a named value a column."""
     return insert(table).values({column.name: bindparam(column.name) for column in table.columns})
+
+
+def _picker(order: list[str]) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+    """Make what puts named values into the order of a statement's parameters."""
+    match order:
+        case []:
+            return lambda _: ()
+        case [name]:
+            return lambda given: (given[name],)
+        case _:
+            return itemgetter(*order)
