@@ -27,5 +27,5 @@ def compare(session: Session) -> str:
         if c.what not in known
     ]
     session.compared = True
-    session.append(bodies.hydrated(actor=session.holder.worker, facts=dict(found.facts), conflicts=conflicts))
+    session.note(bodies.hydrated(actor=session.holder.worker, facts=dict(found.facts), conflicts=conflicts))
     return ""

@@ -32,7 +32,7 @@ NODE_OF: Final = MappingProxyType[type[Move], Node](
         moves.CheckPreconditions: "verify",
         moves.Escalate: "package",
         moves.TellNext: "package",
-        moves.Confirm: "close",
+        moves.Confirm: "verify",
         moves.Leave: "close",
         moves.Turn: "close",
         moves.Close: "close",

@@ -1,7 +1,7 @@
 """Everything that one run needs while this worker holds it: who may append, who looks, what is allowed, what time it is."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agents.executor import Executor
 from agents.verifier import Verifier
@@ -51,6 +51,7 @@ class Session:
     pauses: Callable[[str], None] = field(default=lambda point: None)  # production does nothing there
     on_entry: Callable[[Task], None] = field(default=lambda task: None)
     compared: bool = False  # the bindings were read again under this claim
+    looked: Moment | None = None
 
     @property
     def task(self) -> Task:
@@ -69,11 +70,24 @@ class Session:
 
     def moment(self) -> Moment:
         """One look at what surrounds the run."""
-        return self.surroundings.look(self.task, at=self.holder.now(), clock=self.clock())
+        self.looked = self.surroundings.look(self.task, at=self.holder.now(), clock=self.clock())
+        return self.looked
+
+    def later(self) -> Moment:
+        """What the last look showed, at the present time: good for all that the ledger asks again by itself."""
+        if self.looked is None:
+            return self.moment()
+        return replace(self.looked, at=self.holder.now(), clock=self.clock())
 
     def rules_move(self) -> Move:
         """The move that the decision table makes next."""
         return next_move(self.task, self.plan, self.moment())
+
+    def note(self, *drafts: Draft) -> Task:
+        """Say what was seen; it is stored with the next append, and seen again if that never comes."""
+        task = self.holder.note(*drafts)
+        self.on_entry(task)
+        return task
 
     def append(self, *drafts: Draft, payloads: tuple[Payload, ...] = (), folds: tuple[str, ...] = ()) -> Task:
         """Append to the run's chain, and show whoever watches."""
@@ -101,7 +115,7 @@ class Session:
         return GuardContext(
             task=self.task,
             epoch=self.holder.epoch,
-            moment=self.moment(),
+            moment=self.later(),
             contract=self.contracts.get(tool),
             pinned=self.policy,
             present=self.present(),

@@ -21,6 +21,7 @@ class Surroundings:
     def __init__(self, *, ledger: Ledger, policy: Policy, plan: Plan) -> None:
         """``policy``: the one that the run is pinned to."""
         self._ledger, self._policy, self._plan = ledger, policy, plan
+        self._asks_history = "history." in policy.runbook.model_dump_json()
 
     def look(self, task: Task, *, at: str, clock: Clock) -> Moment:
         """One look. Questions that no row can ask of ``task`` as it stands are not put to the database."""
@@ -40,7 +41,7 @@ class Surroundings:
 
     def history(self, task: Task) -> Mapping[str, Any]:
         """What is known of the run's resource over all other runs: how many, how they ended, escalations."""
-        if not task.resources:
+        if not task.resources or not self._asks_history:
             return {}
         others = [
             i for i in self._ledger.runs(Query(resource=task.resources[0], limit=1000)) if i.run != task.run

@@ -155,8 +155,8 @@ class App:
         )
 
     def _present(self, ref: str) -> Policy | None:
-        view = self.policies.now()
-        return view.policy(ref) if ref in view.runbooks else None
+        held = self.policies.now().runbooks.get(ref)
+        return self.kit({"bundle": held.bundle.digest}).policy if held is not None else None
 
     def _people(self) -> Principals | None:
         return self.policies.now().people()

@@ -224,7 +224,7 @@ def granted(*, escalation: str, choice: str, sends: int) -> Draft:
 
 def turned(*, to: str, reason: str) -> Draft:
     """The run changes its direction: rolling_back or completing."""
-    return _draft(Kind.TURNED, Role.ORCHESTRATOR, "", {"to": to, "reason": reason})
+    return _draft(Kind.TURNED, Role.ORCHESTRATOR, "", {"to": str(to), "reason": reason})
 
 
 def escalated(

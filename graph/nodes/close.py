@@ -1,4 +1,4 @@
-"""How things end: an operation is confirmed or left, the run turns or closes."""
+"""How things end: an optional operation is left, the run turns or closes."""
 
 from langgraph.runtime import Runtime
 
@@ -6,38 +6,31 @@ from graph.decide import after
 from graph.nodes.package import closing_packet
 from graph.routes import RunState
 from graph.session import Session
-from policies.move import Close, Confirm, Leave, Move, Turn
+from policies.move import Close, Leave, Turn
 from state import bodies
-from state.entry import Draft
-from state.ledger.port import Payload
 
 
 def close(state: RunState, runtime: Runtime[Session]) -> RunState:
     """Write the end of an operation, of a direction, or of the run."""
-    session, move = runtime.context, state["move"]
-    assert move is not None  # noqa: S101 the routing table sends nothing else here
-    drafts, payloads = _written(session, move)
-    session.append(*drafts, payloads=payloads)
+    session = runtime.context
+    match state["move"]:
+        case Leave(step=step, item=item, op=op, reason=reason):
+            session.note(bodies.left(step=step, item=item, op=op, reason=reason))
+        case Turn(to=to, reason=reason):
+            session.note(bodies.turned(to=to, reason=reason))
+        case Close(packet=True) as move:
+            drafts, payloads = closing_packet(session, move)
+            session.append(*drafts, payloads=payloads)
+        case Close() as move:
+            session.append(bodies.closed(state=move.state, reason=move.reason, by=_decider(session, move)))
+        case other:
+            raise AssertionError(f"{type(other).__name__} does not end anything")
     return after(session)
 
 
-def _written(session: Session, move: Move) -> tuple[list[Draft], tuple[Payload, ...]]:
-    match move:
-        case Confirm(op=op):
-            return [bodies.confirmed(op=op)], ()
-        case Leave(step=step, item=item, op=op, reason=reason):
-            return [bodies.left(step=step, item=item, op=op, reason=reason)], ()
-        case Turn(to=to, reason=reason):
-            return [bodies.turned(to=to, reason=reason)], ()
-        case Close(packet=True):
-            return closing_packet(session, move)
-        case Close(state=ended, reason=reason):
-            return [bodies.closed(state=ended, reason=reason, by=_decider(session, move))], ()
-        case _:
-            raise AssertionError(f"{type(move).__name__} does not end anything")
-
-
 def _decider(session: Session, move: Close) -> str:
+    """Who has ended the run, where a human has."""
     escalation = session.task.escalation
-    human = move.state == "closed_by_human" and escalation is not None and escalation.decision is not None
-    return escalation.decision.by if human and escalation and escalation.decision else ""
+    if move.state != "closed_by_human" or escalation is None or escalation.decision is None:
+        return ""
+    return escalation.decision.by

@@ -44,13 +44,13 @@ def _prepare(session: Session, move: Due) -> tuple[Call, dict[str, Any]] | None:
     conflicts = len(session.task.conflicts)
     problem = compare(session)
     if problem:
-        session.append(bodies.hydrated(actor=session.holder.worker, problem=problem))
+        session.note(bodies.hydrated(actor=session.holder.worker, problem=problem))
     if problem or len(session.task.conflicts) > conflicts:
         return None
     scope = session.scope_due(move.step, move.item, move.undoes)
     found = session.verifier.attempt_facts(write, scope)
     if found.problem:
-        session.append(bodies.hydrated(actor=session.holder.worker, problem=found.problem))
+        session.note(bodies.hydrated(actor=session.holder.worker, problem=found.problem))
         return None
     scope = scope.with_attempt(found.values)
     if isinstance(write, Step) and _conflicts(session, write, scope):
@@ -60,7 +60,7 @@ def _prepare(session: Session, move: Due) -> tuple[Call, dict[str, Any]] | None:
         arguments = render_value(write.arguments, scope.values())
         resource = render_resource(contract.resource or "", arguments)
     except TemplateError as error:
-        session.append(bodies.hydrated(actor=session.holder.worker, problem=f"{move.op}: {error}"))
+        session.note(bodies.hydrated(actor=session.holder.worker, problem=f"{move.op}: {error}"))
         return None
     return _call(session, move, write, arguments, resource), dict(found.values)
 
@@ -99,9 +99,9 @@ def _conflicts(session: Session, step: Step, scope: Scope) -> bool:
             expected=verdict.expected,
             observed=verdict.observed,
         )
-        session.append(conflict)
+        session.note(conflict)
     else:
-        session.append(
+        session.note(
             bodies.hydrated(actor=session.holder.worker, problem=f"{verdict.check}: {verdict.reason}")
         )
     return True

@@ -36,7 +36,7 @@ def _bind(session: Session, move: Move) -> None:  # noqa: ARG001
         return
     session.compared = True
     bound = dict(found.bindings)
-    session.append(
+    session.note(
         bodies.hydrated(
             actor=session.holder.worker,
             bindings=bound,
@@ -48,7 +48,7 @@ def _bind(session: Session, move: Move) -> None:  # noqa: ARG001
 
 def _unreadable(session: Session, problem: str, refusal: str) -> None:
     found = {"refusal": refusal} if refusal else {"problem": problem}
-    session.append(bodies.hydrated(actor=session.holder.worker, **found))
+    session.note(bodies.hydrated(actor=session.holder.worker, **found))
 
 
 def _hold(session: Session, move: Move) -> None:  # noqa: ARG001
@@ -66,7 +66,7 @@ def _survey(session: Session, move: Move) -> None:  # noqa: ARG001
         _unreadable(session, found.problem, found.refusal)
         return
     items = {step: list(values) for step, values in found.items.items()}
-    session.append(
+    session.note(
         bodies.hydrated(
             actor=session.holder.worker,
             initial=dict(found.initial),

@@ -10,8 +10,8 @@ from graph.decide import after
 from graph.routes import RunState
 from graph.session import Session
 from policies import flight
-from policies.checks import CheckPlan
-from policies.move import CheckPreconditions, Observe, Probe
+from policies.move import CheckPreconditions, Confirm, Observe, Probe
+from policies.plan import CheckPlan
 from policies.runbook import Check, Step
 from policies.scope import Scope
 from policies.situation import Situation
@@ -25,13 +25,22 @@ from state.task import Operation
 def verify(state: RunState, runtime: Runtime[Session]) -> RunState:
     """Look, and write down what was seen."""
     session, move = runtime.context, state["move"]
-    if isinstance(move, Probe):
-        probe(session, move.op)
-    elif isinstance(move, CheckPreconditions):
-        session.append(*preconditions(session))
-    elif isinstance(move, Observe):
-        session.append(*observations(session, move.scope))
-    return after(session)
+    match move:
+        case Probe(op=op):
+            probe(session, op)
+        case CheckPreconditions():
+            session.note(*preconditions(session))
+        case Observe(scope=scope):
+            session.note(*observations(session, scope))
+        case Confirm(op=op):
+            session.note(bodies.confirmed(op=op))
+        case other:
+            raise AssertionError(f"{type(other).__name__} is no look")
+    behind = after(session)
+    if isinstance(behind["move"], Confirm):  # the look has shown all that was asked: no superstep for that
+        session.note(bodies.confirmed(op=behind["move"].op))
+        behind = after(session)
+    return behind
 
 
 def write_of(session: Session, step: str, undoes: str | None) -> Step | Rollback:
@@ -52,8 +61,8 @@ def probe(session: Session, op: str) -> None:
     session.pauses("in_reconcile")
     found = session.verifier.probe(source.probe, session.scope_of(op))
     plan = session.plan.write_of(operation.step, operation.undoes)
-    settled = flight.settle(task, operation, plan, found.verdict, session.moment())
-    session.append(
+    settled = flight.settle(task, operation, plan, found.verdict, session.later())
+    session.note(
         bodies.reconciled(
             actor=session.holder.worker,
             role=Role.VERIFIER,
@@ -92,7 +101,7 @@ def observations(session: Session, scope: str) -> Iterator[Draft]:
     """One round of all checks of a scope; they rest on the same reads."""
     session.pauses("in_verify")
     one = session.verifier.round()
-    situation = Situation(task=session.task, plan=session.plan, moment=session.moment())
+    situation = Situation(task=session.task, plan=session.plan, moment=session.later())
     if scope == "completion":
         wanted = {c.id: c for c in situation.completion_checks()}
         for check in session.runbook.completion:

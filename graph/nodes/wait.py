@@ -17,10 +17,12 @@ def wait(state: RunState, runtime: Runtime[Session]) -> RunState:
     session, move = runtime.context, state["move"]
     assert isinstance(move, Wait)  # noqa: S101 the routing table sends nothing else here
     if move.reason in _OWN and move.ms is not None and move.ms <= STAYS_MS:
+        session.holder.flush()  # nothing is lost meanwhile, and whoever watches sees how far it is
         session.sleep(move.ms / 1000)
         return after(session)
     known = session.task.waiting
     if known is None or known.reason != move.reason:
         until = None if move.ms is None else instants.after(session.holder.now(), move.ms / 1000)
         session.append(bodies.waiting(reason=move.reason, until=until, row=move.row, detail=move.detail))
+    session.holder.flush()
     return RunState(run=session.task.run, task=session.task, move=None)

@@ -71,6 +71,7 @@ class Engine:
             self._failures.pop(holder.run, None)
             self._wake_others(task)
         except Leaving:
+            holder.flush()
             return holder.task
         except (HeadMovedError, FencedError) as lost:
             log.warning("run %s: %s: %s", holder.run, type(lost).__name__, lost)
@@ -218,9 +219,11 @@ class Engine:
                 until = workers.get(info.worker)
                 if until is None or leases.setdefault(info.worker, until) == until:
                     return True
-            elif info.row.waiting_for is None or info.row.waiting_for in TIMERS:
-                return True
-            elif self.claimant.ledger.signals(info.run):
+            elif (
+                info.row.waiting_for is None
+                or info.row.waiting_for in TIMERS
+                or self.claimant.ledger.signals(info.run)
+            ):
                 return True
         return False
 
