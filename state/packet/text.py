@@ -1,6 +1,6 @@
 """How a packet looks on a terminal: at most 45 lines of 100 columns, the decision on top."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from state.instants import parse
@@ -13,11 +13,17 @@ _MINUTE: Final = 60
 
 
 def packet_text(packet: Mapping[str, Any]) -> str:
-    """The packet for a terminal. Control characters cannot come through: what is shown is one line each."""
-    lines = [*_top(packet["top"]), *(_raw(packet) if packet.get("raw") else _parts(packet))]
-    if len(lines) > MAX_LINES:
-        lines = [*lines[: MAX_LINES - 1], "… more in the packet: --json"]
-    return "\n".join(_line(line) for line in lines)
+    """The packet for a terminal. Control characters cannot come through: what is shown is one line each.
+
+    Where all does not fit, the lists are shortened; the top and the options never are.
+    """
+    lines: list[str] = []
+    for share in (1, 2, 4, 8):
+        body = _raw(packet) if packet.get("raw") else _parts(packet, share)
+        lines = [_line(line) for line in (*_top(packet["top"]), *body)]
+        if len(lines) <= MAX_LINES:
+            break
+    return "\n".join(lines[:MAX_LINES])
 
 
 def _top(top: Mapping[str, Any]) -> Iterator[str]:
@@ -28,17 +34,25 @@ def _top(top: Mapping[str, Any]) -> Iterator[str]:
     yield f"  If nobody answers: {top['if_silent']}"
 
 
-def _parts(packet: Mapping[str, Any]) -> Iterator[str]:
+def _parts(packet: Mapping[str, Any], share: int) -> Iterator[str]:
     where = packet["where"]
     code = f" ({where['code']})" if where.get("code") else ""
     yield f"Where    {where['runbook']}, step {where['step']}, {where['reason']}{code}"
-    yield from _section("State", "state", packet, _state)
-    yield from _section("Changed", "changed", packet, _changed)
-    yield from _section("Tried", "tried", packet, lambda t: f"{t['op']} #{t['attempt']}: {t['outcome']}")
-    yield from _section("Left", "remaining", packet, _remaining)
-    yield from _section("Unknown", "not_checked", packet, str)
+    yield from _section("State", packet["state"], _SHOWN["state"] // share, _state)
+    yield from _section("Changed", packet["changed"], _SHOWN["changed"] // share, _changed)
     yield from _section(
-        "Claims", "claims", packet, lambda c: f"[{c['kind']}] {c['text']} ({', '.join(c['evidence'])})"
+        "Tried",
+        packet["tried"],
+        _SHOWN["tried"] // share,
+        lambda t: f"{t['op']} #{t['attempt']}: {t['outcome']}",
+    )
+    yield from _section("Left", packet["remaining"], _SHOWN["remaining"] // share, _remaining)
+    yield from _section("Unknown", packet["not_checked"], _SHOWN["not_checked"] // share, str)
+    yield from _section(
+        "Claims",
+        packet["claims"],
+        _SHOWN["claims"] // share,
+        lambda c: f"[{c['kind']}] {c['text']} ({', '.join(c['evidence'])})",
     )
     yield f"Budgets  {_budgets(packet['budgets'])}"
     yield from _request(packet["context"])
@@ -47,18 +61,27 @@ def _parts(packet: Mapping[str, Any]) -> Iterator[str]:
         if option["allowed"]:
             needs = f" (needs {option['needs']})" if option.get("needs") else ""
             yield f"  + {option['id']:<11}{option.get('does', '')}{needs}"
-            yield f"      {option['cli']}"
+            yield from _command(option["cli"])
         else:
             yield f"  - {option['id']:<11}not now: {option.get('why', '')}"
 
 
-def _section(title: str, part: str, packet: Mapping[str, Any], say: Any) -> Iterator[str]:
-    rows = packet[part]
-    limit = _SHOWN[part]
-    for place, row in enumerate(rows[:limit]):
-        yield f"{title if place == 0 else '':<9}{say(row)}"
-    if len(rows) > limit:
-        yield f"{'':<9}and {len(rows) - limit} more"
+def _section(title: str, rows: Sequence[Any], limit: int, say: Callable[[Any], str]) -> Iterator[str]:
+    shown = max(1, limit)
+    for place, row in enumerate(rows[:shown]):
+        more = f" (and {len(rows) - shown} more)" if place == shown - 1 and len(rows) > shown else ""
+        yield f"{title if place == 0 else '':<9}{_cut(say(row), WIDTH - 9 - len(more))}{more}"
+
+
+def _command(cli: str) -> Iterator[str]:
+    """A command that can be copied: where it is too long for a line, it goes on in the next."""
+    line = "     "
+    for word in cli.split(" "):
+        if len(line) + len(word) + 3 > WIDTH:
+            yield f"{line} \\"
+            line = "         "
+        line = f"{line} {word}"
+    yield line
 
 
 def _state(row: Mapping[str, Any]) -> str:
@@ -106,8 +129,9 @@ def age_text(seconds: int) -> str:
 
 
 def _line(text: str) -> str:
-    """One printable line of at most WIDTH columns; its indent stays."""
-    indent = text[: len(text) - len(text.lstrip(" "))]
-    words = "".join(c if c.isprintable() else " " for c in text.strip())
-    line = indent + words
-    return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
+    """One printable line of at most WIDTH columns."""
+    return _cut("".join(c if c.isprintable() else " " for c in text), WIDTH)
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else text[: width - 1] + "…"

@@ -1,0 +1,544 @@
+"""Records and packets say what the entries say, in the shape that others read, and keep their gates."""
+
+import copy
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policies.loader import load_runbook
+from policies.terms import terms_of
+from state import bodies, canonical
+from state.holder import extend
+from state.instants import after
+from state.outcome import Outcome
+from state.packet import (
+    MAX_BYTES,
+    OPTION_IDS,
+    Context,
+    Look,
+    Material,
+    Notes,
+    Option,
+    Stop,
+    check_packet,
+    kept_claims,
+    packet_of,
+    packet_text,
+    raw_packet,
+)
+from state.record import record_of
+from state.task import Clock, Task
+from state.terms import retries_of
+from state.trace import trace_of
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "fixtures" / "examples"
+RUNBOOK = load_runbook(EXAMPLES / "service-recovery.yaml").value
+TERMS = terms_of(RUNBOOK)
+RUN = "01J9Z6K3QW8R5T2M7N4P6X0YBC"
+START = "2026-11-23T21:08:40.000000Z"
+RESOURCE = "supervisor:prod-1/checkout"
+CLOCK = Clock(boot_id="b", ms=1)
+PINS = {n: f"sha256:{n}" for n in ("runbook", "contracts", "delegation", "connectors", "catalog")}
+
+
+class Story:
+    """A run told entry by entry, a second apart."""
+
+    def __init__(self):
+        self.task, self.entries, self.at = Task(run=RUN), [], START
+
+    def say(self, *drafts, epoch=1, later=1):
+        self.task, entries = extend(self.task, drafts, at=self.at, epoch=epoch, code="test")
+        assert not self.task.unsound, self.task.unsound
+        self.entries += entries
+        self.at = after(self.at, later)
+
+    def begin(self):
+        inputs = {"service": "checkout", "env": "prod"}
+        self.say(
+            bodies.requested(
+                actor="dana",
+                source="chat",
+                by="dana",
+                os_user="dana",
+                as_given=None,
+                ref="slack:1",
+                delivery=None,
+                text="hmac:x",
+                criteria=[],
+            ),
+            bodies.interpreted(
+                actor="dana", runbook="service-recovery", version=3, inputs=inputs, by="phrase", phrase="p"
+            ),
+            bodies.admitted(
+                actor="dana",
+                runbook="service-recovery",
+                version=3,
+                title="t",
+                inputs=inputs,
+                target="prod/checkout",
+                mode="delegated",
+                solo=False,
+                pins=PINS,
+                once_key=None,
+                once_span_ms=None,
+                delivery=None,
+                deadline_ms=900_000,
+                severity="high",
+                requester="dana",
+                source="chat",
+            ),
+            epoch=0,
+        )
+        self.say(
+            bodies.claimed(
+                worker="w",
+                boot_id="b",
+                pid_ns="n",
+                pid=1,
+                start_time=1,
+                uid=0,
+                lock_file="l",
+                clock=CLOCK,
+                predecessor=None,
+                proven=[],
+            )
+        )
+        self.say(
+            bodies.hydrated(
+                actor="w", bindings={"svc": {}}, initial={}, resources=[RESOURCE], holds=[RESOURCE], facts={}
+            )
+        )
+        return self
+
+    def checked(self, name, verdict, observed="seen 200"):
+        facts = {"health": {"value": {"status": 200}, "source": "http.get"}}
+        self.say(
+            bodies.checked(actor="w", id=name, verdict=verdict, expected="so", observed=observed, facts=facts)
+        )
+
+    def send(self, step, ordinal, attempt=1):
+        op = f"{step}/{ordinal}"
+        self.say(
+            bodies.intent(
+                actor="w",
+                credential="none",
+                op=op,
+                step=step,
+                item=None,
+                ordinal=ordinal,
+                undoes=None,
+                attempt=attempt,
+                tool=f"supervisor.{step}",
+                resource=RESOURCE,
+                arguments={},
+                key=f"{RUN}/{op}",
+                digest="sha256:d",
+                send_by=after(self.at, 5),
+                span_ms=1000,
+                facts={},
+                granted=False,
+            )
+        )
+        return op
+
+    def outcome(self, op, attempt, outcome, detail="", code="ok"):
+        self.say(
+            bodies.outcome(
+                actor="w",
+                credential="none",
+                op=op,
+                attempt=attempt,
+                outcome=outcome,
+                code=code,
+                detail=detail,
+                result=None,
+                condition_failed=False,
+                pauses=False,
+                counts=True,
+                returned=CLOCK,
+            )
+        )
+
+    def verify(self, scope, check, verdict, value=None):
+        facts = {"health": {"value": value or {"answered": True, "status": 503}, "source": "http.get"}}
+        self.say(
+            bodies.verified(
+                actor="w",
+                scope=scope,
+                check=check,
+                expected="health.status == 200",
+                verdict=verdict,
+                facts=facts,
+                observed=f"health.status {(value or {'status': 503})['status']}",
+                max_gap_ms=9000,
+            )
+        )
+
+    def written(self):
+        """A stop, a start that was not applied, and the same start again."""
+        self.begin()
+        self.checked("dependencies-up", "pass", "payments: 200")
+        stop = self.send("stop", 1)
+        self.outcome(stop, 1, Outcome.SUCCEEDED)
+        self.verify(stop, "stopped", "pass", {"status": 0})
+        self.say(bodies.confirmed(op=stop))
+        start = self.send("start", 1)
+        self.outcome(start, 1, Outcome.NOT_APPLIED, "NO_FILE", "fault 20")
+        self.send("start", 1, attempt=2)
+        self.outcome(start, 2, Outcome.SUCCEEDED)
+        self.verify(start, "new-process", "pass", {"status": 1})
+        self.say(bodies.confirmed(op=start))
+        return self
+
+    def completed(self):
+        self.written()
+        self.verify("completion", "healthy-and-stays", "pass", {"answered": True, "status": 200})
+        self.verify("completion", "still-running", "pass", {"answered": True, "status": 200})
+        self.say(bodies.closed(state="completed", reason="verified"))
+        return self
+
+    def failed(self):
+        self.written()
+        for _ in range(3):
+            self.verify("completion", "healthy-and-stays", "fail")
+        return self
+
+    def unknown(self):
+        self.begin()
+        op = self.send("stop", 1)
+        self.outcome(op, 1, Outcome.UNKNOWN, "no whole answer in time", "timeout")
+        return self
+
+
+OPTIONS = [
+    Option(
+        id=i,
+        allowed=i != "roll_back",
+        does="does so" if i != "roll_back" else "",
+        why="" if i != "roll_back" else "no",
+        cli=f"remit esc {i}",
+    )
+    for i in OPTION_IDS
+]
+
+
+def material(story, reason="verify_failed", **more):
+    given = {
+        "task": story.task,
+        "entries": story.entries,
+        "terms": TERMS,
+        "stop": Stop(
+            id=f"{RUN}/esc-1",
+            reason=reason,
+            row=23,
+            severity="high",
+            basis="sha256:b",
+            step="completion",
+            told="role:oncall",
+            told_next="system_owner (team checkout)",
+            respond_by=after(story.at, 600),
+        ),
+        "options": OPTIONS,
+        "at": story.at,
+        "context": Context(text="restart checkout in prod", system_owner="team checkout"),
+        "deadline_left_ms": 515_000,
+    }
+    return Material(**(given | more))
+
+
+def example(name):
+    return json.loads((EXAMPLES / name).read_text())
+
+
+# the record
+
+
+def test_a_record_has_the_keys_of_the_example():
+    record = record_of(*_told(Story().completed()), TERMS, text="restart checkout in prod")
+    wanted = example("record.json")
+    assert list(record) == list(wanted)
+    for part in ("request", "runbook", "model", "ledger", "pins", "avoided"):
+        assert set(record[part]) == set(wanted[part]), part
+    for part in ("final", "writes"):
+        assert {frozenset(row) for row in record[part]} == {frozenset(row) for row in wanted[part]}, part
+
+
+def _told(story):
+    return story.task, story.entries
+
+
+def test_a_record_says_what_happened():
+    record = record_of(*_told(Story().completed()), TERMS)
+    assert (record["state"], record["reason"], record["changed"]) == ("completed", "verified", True)
+    assert [(w["op"], w["attempt"], w["outcome"], w["effect"]) for w in record["writes"]] == [
+        ("stop/1", 1, "succeeded", "confirmed"),
+        ("start/1", 1, "not_applied", "refuted"),
+        ("start/1", 2, "succeeded", "confirmed"),
+    ]
+    assert record["retries"] == {"stop": {"used": 0, "budget": 1}, "start": {"used": 1, "budget": 2}}
+    assert record["final"][0]["observed"] == {"answered": True, "status": 200}
+    assert (record["final"][0]["by"], record["remaining"], record["packet"]) == ("verifier", [], None)
+    assert record["request"]["text"] is None
+    canonical.dumps(record)
+
+
+def test_a_run_at_work_has_a_provisional_record_with_what_remains():
+    record = record_of(*_told(Story().unknown()), TERMS)
+    assert (record["state"], record["provisional"], record["ended_at"]) == ("resolving", True, None)
+    assert record["writes"][0]["effect"] == "unknown"
+    assert [(r["step"], r["why"]) for r in record["remaining"]] == [
+        ("stop", "not finished"),
+        ("start", "not begun"),
+    ]
+
+
+def test_a_record_closed_by_a_human_says_whether_it_was_verified_and_what_is_open():
+    story = Story().unknown()
+    story.say(
+        bodies.escalated(
+            id=f"{RUN}/esc-1",
+            reason="ambiguous",
+            code="",
+            row=9,
+            packet="sha256:p",
+            basis="sha256:b",
+            severity="high",
+            step="stop",
+            next_level_at=None,
+            notice=None,
+        )
+    )
+    assert record_of(*_told(story), TERMS)["state"] == "escalated"
+    assert record_of(*_told(story), TERMS)["reason"] == "ambiguous"
+    story.say(
+        bodies.decided(
+            id="d",
+            escalation=f"{RUN}/esc-1",
+            choice="abort",
+            by="omar",
+            basis="sha256:b",
+            words={"stop/1": "unknown"},
+            evidence=None,
+            reason="",
+        ),
+        bodies.closed(state="closed_by_human", reason="aborted", by="omar"),
+    )
+    record = record_of(*_told(story), TERMS)
+    assert (record["verified"], record["unresolved"], record["closed_by"]) == (False, ["stop/1"], "omar")
+    assert record["packet"] == f"{RUN}/esc-1"
+
+
+def test_two_sends_without_an_answer_never_count_as_two_effects():
+    story = Story().unknown()
+    op = story.send("stop", 1, attempt=2)
+    story.outcome(op, 2, Outcome.SUCCEEDED)
+    story.say(bodies.confirmed(op=op))
+    effects = [w["effect"] for w in record_of(*_told(story), TERMS)["writes"]]
+    assert effects == ["unknown", "confirmed"]
+
+
+def test_the_retry_ledger_counts_sends_after_the_first():
+    used = retries_of(Story().completed().task.operations, TERMS)
+    assert {place: (u.used, u.budget) for place, u in used.items()} == {"stop": (0, 1), "start": (1, 2)}
+
+
+def test_a_trace_has_every_entry_and_every_attempt():
+    story = Story().failed()
+    trace = trace_of(story.task, story.entries, TERMS)
+    assert [e["seq"] for e in trace["entries"]] == list(range(1, len(story.entries) + 1))
+    assert all(e["says"] and len(e["says"]) <= 200 for e in trace["entries"])
+    assert [a["outcome"] for a in trace["retries"]["start"]["attempts"]] == ["not_applied", "succeeded"]
+    assert trace["retries"]["start"]["used"] == 1
+    canonical.dumps(trace)
+
+
+# the packet
+
+
+def test_a_packet_has_the_shape_of_the_example():
+    packet = packet_of(material(Story().failed()))
+    wanted = example("packet.json")
+    assert list(packet) == list(wanted)
+    assert set(packet["top"]) == set(wanted["top"])
+    assert set(wanted["where"]) <= set(packet["where"])
+    for part in ("state", "claims", "evidence"):
+        assert {frozenset(row) for row in packet[part]} == {frozenset(row) for row in wanted[part]}, part
+    assert set(wanted["context"]) == set(packet["context"])
+    assert check_packet(packet, Story().failed().entries) == []
+
+
+@pytest.mark.parametrize("told", ["failed", "unknown", "written", "begin"])
+@pytest.mark.parametrize(
+    "reason", ["verify_failed", "ambiguous", "conflict", "denied", "stuck", "something_new"]
+)
+def test_every_stop_gives_a_packet_that_passes_its_gates(told, reason):
+    story = getattr(Story(), told)()
+    packet = packet_of(material(story, reason))
+    assert check_packet(packet, story.entries) == []
+    lines = packet_text(packet).splitlines()
+    assert len(lines) <= 45
+    assert max(map(len, lines)) <= 100
+    assert packet_of(material(story, reason)) == packet
+
+
+def test_a_packet_says_what_failed_first_and_how_often():
+    packet = packet_of(material(Story().failed()))
+    assert packet["state"][0]["check"] == "healthy-and-stays"
+    assert packet["state"][0]["verdict"] == "fail"
+    cited = {e["id"]: e["excerpt"] for e in packet["evidence"]}[packet["state"][0]["evidence"][0]]
+    assert "3 of 3 not passed" in cited
+    assert "503" in cited
+    assert packet["where"]["check"] == "healthy-and-stays"
+    assert packet["claims"][0]["kind"] == "fact"
+    assert packet["budgets"]["start"] == {"used": 1, "of": 2}
+    assert packet["budgets"]["writes"] == {"used": 3, "of": 5}
+    assert "1 x stop, 2 x start" in packet["top"]["headline"]
+
+
+def test_a_packet_of_an_unknown_effect_says_so_everywhere():
+    story = Story().unknown()
+    packet = packet_of(material(story, "ambiguous"))
+    assert packet["changed"][0]["effect"] == "unknown"
+    assert "may still land" in packet["changed"][0]["note"]
+    assert "may still land: stop/1" in packet["top"]["stopped"]
+    assert "whether stop/1 was applied" in packet["not_checked"]
+
+
+def test_notes_of_a_model_stand_only_where_evidence_holds_them():
+    story = Story().failed()
+    plain = packet_of(material(story))
+    evidence = plain["evidence"]
+    claims = [
+        {"kind": "fact", "text": "It answered 503", "evidence": ["e1"]},
+        {"kind": "fact", "text": "It answered 502", "evidence": ["e1"]},
+        {"kind": "fact", "text": 'The log says "missing key"', "evidence": ["e1"]},
+        {"kind": "fact", "text": "It fails because of its config", "evidence": ["e1"]},
+        {"kind": "fact", "text": "No source", "evidence": []},
+        {"kind": "inference", "text": "A bad deploy", "evidence": ["e99"]},
+    ]
+    kept = kept_claims(claims, evidence)
+    assert [(c["id"], c["kind"], c["text"]) for c in kept] == [
+        ("c1", "fact", "It answered 503"),
+        ("c2", "inference", "It fails because of its config"),
+    ]
+    packet = packet_of(
+        material(story, notes=Notes(claims=tuple(kept), recommended="abort", model_id="openai:x"))
+    )
+    assert check_packet(packet, story.entries) == []
+    assert packet["top"]["recommended"]["option"] == "abort"
+    assert packet["provenance"]["model_id"] == "openai:x"
+    assert packet["provenance"]["model"] == ["claims", "top.recommended"]
+    refused = packet_of(material(story, notes=Notes(recommended="roll_back")))
+    assert refused["top"]["recommended"] is None
+
+
+def _broken(packet, path, value):
+    packet = copy.deepcopy(packet)
+    place = packet
+    for step in path[:-1]:
+        place = place[step]
+    if value is KeyError:
+        del place[path[-1]]
+    else:
+        place[path[-1]] = value
+    return packet
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "says"),
+    [
+        (("schema",), "remit/packet/v2", "schema"),
+        (("where",), KeyError, "where"),
+        (("top", "headline"), "x" * 500, "top has"),
+        (("changed", 0, "op"), "stop/9", "the ledger has"),
+        (("changed",), [], "the ledger has"),
+        (("changed", 0, "resource"), "supervisor:prod-2/x", "the ledger does not"),
+        (("claims", 0, "text"), "It answered 777", "777"),
+        (("claims", 0, "evidence"), [], "cites nothing"),
+        (("claims", 0, "kind"), "opinion", "neither"),
+        (("evidence", 0, "excerpt"), "all is well", "digest"),
+        (("evidence", 0, "id"), "e2", "one id"),
+        (("options", 0, "id"), "continue", "options are not"),
+        (("options", 3, "why"), "", "why not"),
+        (("state", 0, "evidence"), ["e77"], "e77"),
+        (("state", 0, "age_s"), "4", "age_s"),
+        (("top", "headline"), 1.5, "headline"),
+        (("basis",), None, "basis"),
+    ],
+)
+def test_each_gate_finds_what_it_is_for(path, value, says):
+    story = Story().failed()
+    faults = check_packet(_broken(packet_of(material(story)), path, value), story.entries)
+    assert any(says in fault for fault in faults), faults
+
+
+def test_a_run_with_very_many_writes_still_has_a_packet_in_time():
+    story = Story().begin()
+    for number in range(1, 150):
+        op = story.send("start", number)
+        story.outcome(op, 1, Outcome.NOT_APPLIED, "x" * 300)
+    packet = packet_of(material(story, "retries_exhausted"))
+    assert len(canonical.dumps(packet).encode()) <= MAX_BYTES
+    left_out = packet.get("changed_left_out", 0)
+    assert len(packet["changed"]) + left_out == 149
+    assert packet["changed"][-1]["op"] == "start/149"
+    assert len(packet_text(packet).splitlines()) <= 45
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(max_size=400), st.text(max_size=400))
+def test_no_text_from_outside_breaks_a_packet(observed, detail):
+    story = Story().begin()
+    try:
+        canonical.dumps([observed, detail])
+    except canonical.CanonicalError:
+        return
+    story.checked("dependencies-up", "fail", observed)
+    op = story.send("stop", 1)
+    story.outcome(op, 1, Outcome.REFUSED, detail)
+    look = Look(id="log", source="supervisor.log_tail", at=story.at, text=observed)
+    packet = packet_of(material(story, "refused", looks=(look,)))
+    assert check_packet(packet, story.entries) == []
+    for line in packet_text(packet).splitlines():
+        assert line.isprintable()
+        assert len(line) <= 100
+
+
+def test_a_full_page_shortens_its_lists_and_keeps_every_option_and_command():
+    story = Story().begin()
+    for number in range(1, 12):
+        op = story.send("start", number)
+        story.outcome(op, 1, Outcome.NOT_APPLIED, "x" * 300)
+        story.checked(f"condition-{number}", "unknown", "y" * 300)
+    words = "--effect OP=applied|not_applied|unknown --evidence FILE"
+    cli = f"remit esc done {RUN}/esc-1 --basis 5d0b1c2e9f3a {words}"
+    options = [Option(id=i, allowed=True, does="does so", cli=cli) for i in OPTION_IDS]
+    text = packet_text(packet_of(material(story, options=options)))
+    lines = text.splitlines()
+    assert len(lines) <= 45
+    assert max(map(len, lines)) <= 100
+    assert all(f"+ {i}" in text for i in OPTION_IDS)
+    copied = " ".join(text.replace("\\\n", " ").split())
+    assert copied.count(cli) == len(OPTION_IDS)
+    assert "more)" in text
+
+
+def test_a_raw_packet_needs_no_fold():
+    story = Story().unknown()
+    packet = raw_packet(story.entries, at=story.at, why="entry 7: unknown kind")
+    assert packet["changed"] == [
+        {
+            "op": "stop/1",
+            "attempt": 1,
+            "tool": "supervisor.stop",
+            "resource": RESOURCE,
+            "at": packet["changed"][0]["at"],
+            "effect": "unknown",
+        }
+    ]
+    assert len(packet_text(packet).splitlines()) <= 45
+    assert raw_packet([], at=story.at, why="")["changed"] == []
