@@ -2,7 +2,9 @@
 
 import contextlib
 import socket
+import ssl
 import struct
+import subprocess
 import threading
 import time
 
@@ -294,6 +296,42 @@ def test_a_failed_handshake_sends_no_request(peer):
     came = exchange(HttpRequest(method="POST", address=address, target="/", body=b"SECRET"), timeout_s=1)
     assert (came.bytes_left, came.code) == (False, "timeout" if came.code == "timeout" else "no_connection")
     assert b"SECRET" not in there.received
+
+
+@pytest.fixture
+def certified(peer, tmp_path):
+    """A peer that speaks TLS, and the certificate that vouches for it."""
+    made = [tmp_path / "cert.pem", tmp_path / "key.pem"]
+    request = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=test -addext subjectAltName=IP:127.0.0.1"
+    )
+    subprocess.run(
+        [*request.split(), "-out", made[0], "-keyout", made[1]],
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*made)
+
+    def play(peer, sock):
+        with context.wrap_socket(sock, server_side=True) as secure:
+            answering(OK)(peer, secure)
+
+    return peer(play), made[0]
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_a_request_goes_only_to_whom_a_certificate_vouches_for(certified, trusted, monkeypatch):
+    there, certificate = certified
+    if trusted:
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    address = Address(scheme="https", host="127.0.0.1", port=there.port)
+    came = exchange(HttpRequest(method="POST", address=address, target="/", body=b"SECRET"), timeout_s=3)
+    if trusted:
+        assert (came.status, came.body) == (200, b"{}")
+    else:
+        assert (came.bytes_left, came.code) == (False, "no_connection")
+    assert (b"POST / " in there.received) is trusted
 
 
 @pytest.mark.parametrize("headers", [(("X", "a\r\nY: b"),), (("X Y", "a"),), (("X", "ü"),)])
