@@ -135,6 +135,8 @@ FRESH_READ = kit.runbook(
     ]
 )
 
+CLOSED = {"closed": {"from": "Mon 00:00", "until": "Tue 12:00"}}  # AT is a Monday, 21:08
+
 CASES = (
     Case("larger than a call may be", "readable/call_too_large", of_input("note", "x" * 40_000)),
     Case("a float", "readable/call_malformed", of_argument("count", 2.0), alone=False),
@@ -280,6 +282,16 @@ CASES = (
         under({"hosts": ("hooks.example:443",)}, of_input("note", "https://hooks.example@evil.example/")),
     ),
     Case("closed", "window/window_closed", of_moment(window_opens="2026-11-24T00:00:00.000000Z")),
+    Case(
+        "closed since the delegation changed",
+        "window/window_narrowed",
+        of_context(present=kit.policy(handed=kit.entry(windows=[CLOSED]))),
+    ),
+    Case(
+        "closed, and nobody can say for which inputs",
+        "window/window_narrowed",
+        of_context(present=kit.policy(handed=kit.entry(windows=[{**CLOSED, "when": "inputs.nothing"}]))),
+    ),
     Case("not the due attempt", "order/not_due", of_context(op=kit.reference(attempt=2))),
     Case("another key", "order/key_differs", of_call(key=f"{kit.RUN}/grant/2")),
     Case("waits too long", "order/timeout_differs", of_call(timeout_s=6.0)),

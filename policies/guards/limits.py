@@ -3,17 +3,27 @@
 from policies import flight
 from policies.call import Call
 from policies.contract import ToolContract
+from policies.expressions import Truth, compile_expression
 from policies.guards.context import GuardContext, Refusal
 from policies.situation import Situation
-from state import canonical
+from state import canonical, instants
 
 
 def window(call: Call, context: GuardContext) -> Refusal | None:
-    """Before the first write the window is open; between the first and the last it is not asked."""
+    """Before the first write the windows are open, those in force now too; after it they are not asked."""
     del call
+    if context.task.operations:
+        return None
     opens = context.moment.window_opens
-    if opens is not None and not context.task.operations:
+    if opens is not None:
         return Refusal(code="window_closed", message=f"closed until {opens}")
+    at, values = instants.parse(context.moment.at), {"inputs": dict(context.task.inputs)}
+    for closed in context.present.delegation.windows if context.present is not None else ():
+        applies = compile_expression(closed.when).truth(values).truth
+        if applies is not Truth.FALSE and closed.closed_at(at):
+            return Refusal(
+                code="window_narrowed", message="a window of the delegation in force now is closed"
+            )
     return None
 
 

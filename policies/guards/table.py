@@ -53,7 +53,12 @@ WRITE: Final[tuple[Guard, ...]] = (
     Guard(name="target", check=authority.target, codes=("target_differs", "target_not_delegated")),
     Guard(name="resource", check=authority.resource, codes=_RESOURCE_CODES),
     _ADDRESS,
-    Guard(name="window", check=limits.window, codes=("window_closed",), passing=frozenset({"window_closed"})),
+    Guard(
+        name="window",
+        check=limits.window,
+        codes=("window_closed", "window_narrowed"),
+        passing=frozenset({"window_closed"}),
+    ),
     Guard(name="order", check=provenance.order, codes=("not_due", "key_differs", "timeout_differs")),
     Guard(name="provenance", check=provenance.provenance, codes=_PROVENANCE_CODES),
     Guard(name="bounded", check=provenance.bounded, codes=("out_of_bound",)),

@@ -136,6 +136,10 @@ GUARDS: Final = table(
                 "The resource has had all its attempts in this span, over all runs.",
                 "Find out why it needs so many; it opens again with time.",
             ),
+            "window_narrowed": (
+                "A window that came with a newer delegation is closed; this run was admitted without it.",
+                "`resume` when it is open.",
+            ),
             "mode_narrowed": (
                 "The delegation in force now asks for a human per write; this run was admitted without.",
                 "`abort`, and ask anew.",

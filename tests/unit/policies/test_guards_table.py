@@ -9,7 +9,7 @@ from policies.guards import GUARDS, READ, WRITE, Allowed, Denied, Guard, GuardCo
 from policies.guards.table import GUARD_ERROR
 from state.outcome import Outcome
 from tests import guard_kit as kit
-from tests.guard_cases import CASES, Case, confirm, second_attempt
+from tests.guard_cases import CASES, CLOSED, Case, confirm, second_attempt
 
 
 def test_the_write_that_the_cases_spoil_is_allowed() -> None:
@@ -90,6 +90,15 @@ def test_after_the_first_write_the_window_is_not_asked() -> None:
     call, context = second_attempt(kit.sent(Outcome.UNKNOWN))(kit.call(), kit.context())
     context = kit.with_moment(context, window_opens="2026-11-24T00:00:00.000000Z")
     assert isinstance(GUARDS.check_write(call, context), Allowed)
+
+
+def test_a_window_that_is_not_for_these_inputs_or_this_hour_closes_nothing() -> None:
+    for window in (
+        {**CLOSED, "when": 'inputs.env == "staging"'},
+        {"closed": {"from": "Fri 16:00", "until": "Mon 08:00"}},
+    ):
+        context = replace(kit.context(), present=kit.policy(handed=kit.entry(windows=[window])))
+        assert isinstance(GUARDS.check_write(kit.call(), context), Allowed)
 
 
 def test_a_refused_write_may_be_sent_again_by_a_humans_grant() -> None:
