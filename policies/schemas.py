@@ -22,7 +22,7 @@ MODELS: Final[dict[str, type[BaseModel]]] = {
 
 
 def json_schema(kind: str) -> dict[str, Any]:
-    """Build the schema of ``runbook``, ``delegation``, ``connector`` or ``catalog``; KeyError for another kind."""
+    """Build the schema of a kind of file (``MODELS``); KeyError for another kind."""
     schema = MODELS[kind].model_json_schema(by_alias=True, mode="validation")
     definitions = {name: _draft_7(part) for name, part in schema.pop("$defs", {}).items()}
     return {

@@ -62,17 +62,13 @@ def parse(text: str) -> Template:
     for found in _PIECE.finditer(text):
         path, literal, brace = found.groups()
         if brace is not None:
-            raise TemplateError(
-                f"a brace stands alone (column {found.start() + 1}); braces hold names: {{inputs.x}}"
-            )
+            raise TemplateError("a brace stands alone; braces hold names: {inputs.x}", found.start() + 1)
         if literal is not None:
             pieces.append(literal)
         elif _PATH.fullmatch(path):
             pieces.append(Placeholder(path=path, column=found.start() + 2))
         else:
-            raise TemplateError(
-                f"{{{path:.40}}} (column {found.start() + 1}) is not a name such as {{inputs.x}}"
-            )
+            raise TemplateError(f"{{{path:.40}}} is not a name such as {{inputs.x}}", found.start() + 1)
     return Template(text=text, pieces=tuple(pieces))
 
 

@@ -172,7 +172,7 @@ def _lower(path: Path, old: Any, new: Any) -> Iterator[Found]:
 
 
 def _rate(path: Path, old: Any, new: Any) -> Iterator[Found]:
-    """Judge "at most ``max`` in any ``per_ms``": no more in no less time, or a limit where none was, narrows."""
+    """Judge "at most ``max`` in any ``per_ms``": no more in no less time narrows, and so does a new limit."""
     tighter = old is None and isinstance(new, dict)
     if isinstance(old, dict) and isinstance(new, dict):
         tighter = new["max"] <= old["max"] and new["per_ms"] >= old["per_ms"]
