@@ -55,7 +55,7 @@ def value_flaw(spec: ValueSpec, value: Any) -> str | None:
     fault = fault_of(spec, value)
     if fault is not None:
         shown = f"{value[:_SHOWN]!r} " if isinstance(value, str) else ""
-        return f"{shown}{fault.message}: it must be {described(spec)}"
+        return f"{shown}{fault.message}"
     found = flaw(value, allowed="") if isinstance(value, str) else None
     return f"it holds {found.why}" if found else None
 

@@ -32,9 +32,10 @@ app = typer.Typer(
 
 
 def _add_commands() -> None:
-    from remit.cli import desk, ledger, runbook, switch
+    from remit.cli import desk, ledger, run, runbook, switch
 
     desk.add_to(app)
+    run.add_to(app)
     runbook.add_to(app)
     switch.add_to(app)
     ledger.add_to(app)

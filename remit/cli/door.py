@@ -8,7 +8,8 @@ import inspect
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -18,6 +19,7 @@ import typer
 from remit.errors import DoorError, RefusedError, UsageError
 
 if TYPE_CHECKING:
+    from remit.bootstrap import App
     from remit.desk import Desk
     from remit.intake.principal import Asker
     from remit.settings import Settings
@@ -57,6 +59,19 @@ class Door:
 
             self._desk = Desk.open(self.settings())
         return self._desk
+
+    @contextmanager
+    def working(self) -> Iterator["App"]:
+        """Open the desk for work, with everything that carries runs; DoorError, LedgerError, SetupError."""
+        from remit.bootstrap import open_app
+        from remit.desk import Desk
+
+        with open_app(self.settings()) as app:
+            self._desk = Desk(app.settings, app.ledger, environ=os.environ)
+            try:
+                yield app
+            finally:
+                self._desk = None
 
     def asker(self) -> "Asker":
         """Who asks, by the principals in force; NotSignedInError, RefusedError."""

@@ -1,12 +1,17 @@
 """``remit ledger verify|export``: prove the ledger, here or from an export, and copy it out."""
 
+from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from remit.cli.door import ENDED_OTHERWISE, OK, Door, command
 from remit.errors import UsageError
+
+if TYPE_CHECKING:
+    from state.ledger.port import Finding
 
 
 def add_to(app: typer.Typer) -> None:
@@ -26,41 +31,61 @@ def verify(
     ] = None,
 ) -> int:
     """Check every chain, hash and derived table; says what it cannot prove."""
-    from remit.audit import verify_export, verify_ledger
+    if file is None:
+        return _said(door, door.desk().ledger.verify())
+    from state.ledger.export import verify_export
+    from state.projection import project
 
-    findings = verify_export(file) if file else verify_ledger(door.settings())
-    certain = [f for f in findings if f.certain]
-    if door.json:
-        door.data({"sound": not certain, "findings": [f.as_json() for f in findings]})
-        return ENDED_OTHERWISE if certain else OK
-    door.text(*(f.line for f in findings))
-    if certain:
-        door.say(f"the ledger is NOT sound: {len(certain)} findings")
-        return ENDED_OTHERWISE
-    door.say(
-        "the ledger is sound"
-        + (f"; {len(findings)} things cannot be proven from it alone (above)" if findings else "")
-    )
-    return OK
+    if not file.is_file():
+        raise UsageError(f"there is no file {file}", code="no_file")
+    return _said(door, verify_export(file, project=project))
 
 
 def export(
     door: Door,
-    run: Annotated[str | None, typer.Argument(help="One run; else all.")] = None,
-    out: Annotated[Path | None, typer.Option("--out", "-o", help="A new file; else stdout.")] = None,
+    out: Annotated[Path, typer.Argument(metavar="FILE", help="A new file, readable by you alone.")],
+    run: Annotated[str | None, typer.Option("--run", metavar="RUN", help="Only this run.")] = None,
 ) -> int:
-    """Write the ledger as JSON lines that ``ledger verify`` checks offline."""
-    from remit.audit import export_lines
+    """Write the ledger as JSON lines that ``ledger verify FILE`` checks offline."""
+    return write_export(door, out, run)
 
-    lines = export_lines(door.settings(), run)
-    if out is None:
-        for line in lines:
-            print(line)
-        return OK
+
+def write_export(door: Door, out: Path, run: str | None) -> int:
+    """Write an export of everything, or of one run; UsageError where it cannot be written."""
+    from remit.views import Views
+    from state.ledger.export import export as written
+
+    desk = door.desk()
+    if out.exists():
+        raise UsageError(f"{out} is there already", code="file_exists", hint="name a new file")
+    only = Views(desk.ledger, desk.in_force).run_id(run) if run else None
     try:
-        with out.open("x", encoding="utf-8") as file:
-            count = sum(1 for line in lines if file.write(line + "\n"))
-    except FileExistsError:
-        raise UsageError(f"{out} is there already", code="file_exists", hint="name a new file") from None
-    door.say(f"{count} lines written to {out}", f"next: remit ledger verify {out}")
+        rows = written(desk.ledger, out, run=only)
+    except OSError as error:
+        raise UsageError(f"{out} cannot be written: {error.strerror}", code="no_file") from error
+    if door.json:
+        door.data({"file": str(out), "rows": rows, "run": only})
+    else:
+        door.say(f"{rows} rows written to {out}", f"next: remit ledger verify {out}")
     return OK
+
+
+def _said(door: Door, findings: "Iterable[Finding]") -> int:
+    found = list(findings)
+    certain = [f for f in found if f.certain]
+    if door.json:
+        door.data({"sound": not certain, "findings": [asdict(f) for f in found]})
+        return ENDED_OTHERWISE if certain else OK
+    door.text(*(_line(f) for f in found))
+    if certain:
+        door.say(f"the ledger is NOT sound: {len(certain)} findings")
+        return ENDED_OTHERWISE
+    door.say("the ledger is sound" + ("; what cannot be proven from it alone stands above" if found else ""))
+    return OK
+
+
+def _line(finding: "Finding") -> str:
+    where = " ".join(
+        str(p) for p in (finding.table, finding.run, finding.seq, finding.column) if p not in (None, "")
+    )
+    return f"{'WRONG   ' if finding.certain else 'unproven'} {where}: {finding.what}"
