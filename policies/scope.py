@@ -8,14 +8,10 @@ expression over it is unknown.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from state.outcome import Outcome
 from state.task import EMPTY, Operation, Task
-
-RESERVED: Final = frozenset(
-    {"inputs", "initial", "attempt", "derive", "item", "result", "history", "before", "catalog", "run"}
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +54,7 @@ class Scope:
         undoes: str | None = None,
         history: Mapping[str, Any] = EMPTY,
     ) -> Self:
-        """What an operation of ``step`` sees before its first send; KeyError for an item that was never listed.
+        """What an operation of ``step`` sees before its first send; KeyError for an item never listed.
 
         ``undoes``: the operation that a compensation undoes, whose recorded answer it sees as ``result``.
         """
