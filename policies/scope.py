@@ -8,10 +8,15 @@ expression over it is unknown.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from state.outcome import Outcome
 from state.task import EMPTY, Operation, Task
+
+# names that no binding and no observation may take
+RESERVED: Final = frozenset(
+    {"inputs", "initial", "attempt", "derive", "item", "result", "history", "before", "catalog", "run"}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
