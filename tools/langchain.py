@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
+from langsmith import tracing_context
 from pydantic import ValidationError
 
 from policies.call import Reply
@@ -67,7 +68,9 @@ class LangChainTool:
         """Invoke it; only an answer in the declared shape is a success, only a leaf of ours is definite."""
         del key, timeout_s  # neither can be handed to a LangChain tool: such a contract promises none
         try:
-            result = conform(_value(self.tool.invoke(arguments)), self.contract.result)
+            with tracing_context(enabled=False):  # an environment variable must not send arguments elsewhere
+                answer = self.tool.invoke(arguments)
+            result = conform(_value(answer), self.contract.result)
         except ValidationError as error:
             # its own schema refused the arguments before it ran
             return _reply(Outcome.REFUSED, "arguments", str(error.error_count()) + " argument errors", secret)

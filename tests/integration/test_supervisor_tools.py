@@ -212,6 +212,17 @@ def test_a_log_that_is_cut_inside_a_character_is_read(supervisord):
     assert (reply.outcome, reply.code) == (Outcome.UNKNOWN, "500")  # not readable, and no more than that
 
 
+def test_a_long_log_keeps_its_end(supervisord):
+    log = supervisord.folder / "dies.log"
+    log.write_text("".join(f"{n:05d} {'x' * 190}\n" for n in range(1000)))
+    reply = supervisord.call("log_tail", "dies", lines=200)
+    assert reply.result["text"].endswith(f"00999 {'x' * 190}")
+    assert len(reply.result["text"]) == 12_000
+    assert reply.result["truncated"]
+    reply = supervisord.call("log_tail", "dies", lines=2)
+    assert [line[:5] for line in reply.result["text"].splitlines()] == ["00998", "00999"]
+
+
 def test_an_answer_that_takes_longer_than_the_deadline_is_unknown_and_the_effect_lands(supervisord):
     supervisord.call("start", "stubborn")
     supervisord.until("RUNNING", "stubborn")

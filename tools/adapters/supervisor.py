@@ -55,6 +55,7 @@ _NOT_APPLIED: Final = (6, 20, 21, 30)
 _NO_SUCH_PROGRAM: Final = (10,)
 _NOT_XML: Final = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 _LINE_BYTES: Final = 200  # room asked for per line of a log
+MAX_LOG_CHARACTERS: Final = 12_000  # of its end; every sink caps a text, and keeps the beginning
 _LONGEST_CHARACTER: Final = 4  # bytes of UTF-8
 _HTTP_OK: Final = 200
 _SERVER_ERROR: Final = "500"
@@ -287,5 +288,7 @@ def _parse(body: bytes | None) -> Any:
 def _tail(value: Any, lines: int) -> dict[str, Any]:
     if not (isinstance(value, list) and len(value) == 3 and isinstance(value[0], str)):  # noqa: PLR2004
         raise UnreadableReplyError("not the tail of a log")
-    found = clean(value[0]).splitlines()
-    return {"text": "\n".join(found[-lines:]), "truncated": bool(value[2]) or len(found) > lines}
+    found = clean(value[0], limit=len(value[0]) + 1).splitlines()
+    text = "\n".join(found[-lines:])
+    cut = bool(value[2]) or len(found) > lines or len(text) > MAX_LOG_CHARACTERS
+    return {"text": text[-MAX_LOG_CHARACTERS:], "truncated": cut}

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 from langchain_core.tools import ToolException, tool
+from langsmith.utils import get_env_var, tracing_is_enabled
 
 from policies.call import Reply
 from policies.contract import Dedupe, DedupeKind, Effect, IntegerSpec, StringSpec, ToolContract
@@ -78,6 +79,27 @@ def test_a_tool_taken_in_is_classified(account, outcome, code):
     assert (reply.outcome, reply.code) == (outcome, code)
     assert reply.result == ({"seats": 2} if account == "acc-9" else None)
     assert taken.contract.source.startswith("sha256:")
+
+
+def test_an_environment_variable_sends_no_arguments_elsewhere(monkeypatch):
+    monkeypatch.setenv("LANGSMITH_TRACING", "true")
+    monkeypatch.setenv("LANGCHAIN_TRACING_V2", "true")
+    get_env_var.cache_clear()
+    seen = []
+
+    @tool
+    def look(account: str, count: int) -> dict:
+        """Look."""
+        seen.append(tracing_is_enabled())
+        return {"seats": 1}
+
+    try:
+        assert tracing_is_enabled()
+        taken = from_langchain(look, CONTRACT, HERE)
+        reply = taken.send({"account": "acc-9", "count": 2}, key="k", secret=None, timeout_s=1)
+    finally:
+        get_env_var.cache_clear()
+    assert (reply.outcome, seen) == (Outcome.SUCCEEDED, [False])
 
 
 def test_its_own_schema_refuses_before_it_runs():
