@@ -1,4 +1,4 @@
-"""Where arguments may come from: items, a condition just read, this run's own answers; and what an undo is."""
+"""Where arguments may come from: items, a condition just read, own answers; and what an undo may be."""
 
 import json
 from dataclasses import replace
