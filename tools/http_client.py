@@ -6,6 +6,8 @@ h11 speaks the protocol; the sockets are ours, because no client library tells t
 """
 
 import contextlib
+import functools
+import os
 import socket
 import ssl
 import struct
@@ -160,11 +162,17 @@ def _connect_one(family: int, where: object, deadline: _Deadline) -> socket.sock
 def _secure(sock: socket.socket, address: Address, deadline: _Deadline) -> socket.socket:
     try:
         sock.settimeout(deadline.left())
-        context = ssl.create_default_context()
-        return context.wrap_socket(sock, server_hostname=address.host.strip("[]"))
+        trusted = _trusted(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        return trusted.wrap_socket(sock, server_hostname=address.host.strip("[]"))
     except BaseException:
         sock.close()
         raise
+
+
+@functools.lru_cache(maxsize=4)
+def _trusted(file: str | None, folder: str | None) -> ssl.SSLContext:
+    del file, folder  # OpenSSL reads both itself; they are here to be part of the key
+    return ssl.create_default_context()  # reading every authority takes longer than a call
 
 
 def _resolve(address: Address, deadline: _Deadline) -> list[tuple[int, object]]:

@@ -4,6 +4,8 @@ import pickle
 from urllib.parse import quote
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tools.scrub import MARK, Scrubber, clean, one_line, scrub, scrub_value
 from tools.secrets import Secret
@@ -103,6 +105,25 @@ def test_hostile_input_costs_no_more_than_its_length():
         "-----BEGIN PRIVATE KEY-----" * 5000,
     ):
         scrub(text)
+
+
+@given(
+    st.binary(max_size=9),
+    st.binary(max_size=9),
+    st.sampled_from([base64.b64encode, base64.urlsafe_b64encode]),
+)
+def test_a_secret_inside_a_longer_encoded_text_leaves(before, after, encode):
+    text = encode(before + CANARY.encode() + after).decode()
+    out = scrub(text, secrets=[Secret("canary", CANARY)])
+    assert MARK in out
+    assert len(out.replace(MARK, "")) < len(text) - len(CANARY)
+
+
+@given(st.text(max_size=200))
+def test_any_text_is_scrubbed_once_and_for_all(text):
+    once = scrub(text, limit=150)
+    assert len(once) <= 150
+    assert scrub(once, limit=150) == once
 
 
 def test_pickles_of_secrets_hold_no_value():
