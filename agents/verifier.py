@@ -16,7 +16,7 @@ from agents.verdicts import AttemptFacts, BindResult, Effect, ProbeResult, Stand
 from agents.wanted import attempt_names, pinned_fields
 from policies.contract import ToolContract
 from policies.expressions import Truth
-from policies.runbook import Check, ForEach, Precondition, Probe, Rollback, Runbook, Step
+from policies.runbook import Check, Diagnose, ForEach, Precondition, Probe, Rollback, Runbook, Step
 from policies.scope import Scope
 from state import canonical
 
@@ -111,6 +111,10 @@ class Round:
     def observe(self, names: Iterable[str], scope: Scope) -> dict[str, Reading]:
         """See ``Verifier.observe``."""
         return {name: self._reads.name(name, scope) for name in names}
+
+    def diagnose(self, diagnose: Diagnose, scope: Scope) -> Reading:
+        """One of the runbook's complete reads, for a packet."""
+        return self._reads.call(diagnose.tool, diagnose.arguments, scope)
 
     def check(self, check: Check, scope: Scope) -> Verdict:
         """See ``Verifier.check``."""

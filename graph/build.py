@@ -1,7 +1,8 @@
 """The LangGraph orchestrator: six nodes, one routing function, no checkpointer.
 
 Every node performs the pending move, then asks the decision table for the next one; ``route`` sends it on.
-The ledger is the only memory: the graph is entered through ``hydrate`` each time, after a crash as after a wait.
+The ledger is the only memory: the graph is entered through ``hydrate`` each time, after a crash as after
+a wait.
 """
 
 from typing import Any, get_args

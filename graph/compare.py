@@ -1,4 +1,4 @@
-"""A fresh read of a critical fact wins over what was remembered: the bindings are read again under every claim."""
+"""A fresh read of a critical fact wins over what was remembered: bindings are read again under every claim."""
 
 from graph.session import Session
 from state import bodies
@@ -8,7 +8,7 @@ from state.task import Direction
 def compare(session: Session) -> str:
     """Read the bindings again and write down what disagrees; why they could not be read, or nothing.
 
-    A former holder's bindings are good enough to look by, but no first send is made before this has succeeded.
+    A former holder's bindings are good enough to look by; no first send is made before this has succeeded.
     """
     task = session.task
     settled = task.closed is not None or task.open_escalation is not None

@@ -1,7 +1,7 @@
 """A model at a fork: asked within a durable budget, heard only where it wants to wait, look again, or stop.
 
-The rules' move stands unless the model puts one of those three in its place. Each costs one of its calls; when
-they are used up the rules go on alone, so that no model can keep a run from its end.
+The rules' move stands unless the model puts one of those three in its place. Each costs one of its calls;
+when they are used up the rules go on alone, so that no model can keep a run from its end.
 """
 
 from typing import Final
@@ -113,7 +113,7 @@ def _may_ask(session: Session) -> bool:
     return (
         session.executor.consults
         and task.model_calls < limits.calls
-        and task.model_tokens + RESERVED_TOKENS <= max(limits.tokens, RESERVED_TOKENS)
+        and task.model_tokens + RESERVED_TOKENS <= limits.tokens
     )
 
 

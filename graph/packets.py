@@ -1,9 +1,10 @@
-"""What a packet is made of at this moment: the task, its entries, the offers, and what lies around the run."""
+"""What a packet is made of now: the task, its entries, the offers, and what lies around the run."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from agents.facts import shown
 from graph.session import Session
 from policies.decisions import Offer, offers
 from policies.move import Escalate
@@ -11,7 +12,7 @@ from policies.terms import terms_of
 from state import bodies
 from state.holder import extend
 from state.ledger.port import Query, RunInfo
-from state.packet import Context, Material, Option, Stop, packet_of
+from state.packet import Context, Look, Material, Option, Stop, packet_of
 from state.task import Task
 
 _COMMANDS: Final[Mapping[str, str]] = {
@@ -19,6 +20,9 @@ _COMMANDS: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _BASIS_SHOWN: Final = 12
 SIMILAR_SHOWN: Final = 3
+MAX_LOOKS: Final = 4
+MAX_LOOK_TEXT: Final = 600
+LOOKS_MS: Final = 2_000  # behind which no further diagnostic read is begun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +81,7 @@ def packet_for(
             else [],
             at=moment.at,
             context=_context(session),
+            looks=_looks(session),
             deadline_left_ms=max(0, task.deadline_ms - moment.spent_ms(task)),
         )
     )
@@ -92,6 +97,20 @@ def _offers(session: Session, move: Escalate, escalation: str) -> tuple[Offer, .
         session.task, (draft,), at=session.holder.now(), epoch=session.holder.epoch, code="preview"
     )
     return offers(preview, session.plan, session.moment())
+
+
+def _looks(session: Session) -> tuple[Look, ...]:
+    """The runbook's diagnostic reads, in order, for as long as a packet may wait for them."""
+    if not session.task.bound:
+        return ()
+    began, one, looks = session.clock().ms, session.verifier.round(), list[Look]()
+    for diagnose in session.runbook.diagnose[:MAX_LOOKS]:
+        if session.clock().ms - began > LOOKS_MS:
+            break
+        seen = one.diagnose(diagnose, session.scope())
+        text = shown(seen.value, MAX_LOOK_TEXT) if seen.value is not None else f"not readable: {seen.problem}"
+        looks.append(Look(id=diagnose.id, source=seen.source, at=seen.at, text=text))
+    return tuple(looks)
 
 
 def option_of(offer: Offer, escalation: str, basis: str) -> Option:

@@ -1,4 +1,4 @@
-"""Which resources a run is about: the resources of every write that its runbook can send, as far as they are known."""
+"""Which resources a run is about: those of every write that its runbook can send, as far as they are known."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -24,8 +24,8 @@ def resources_of(
 ) -> list[str]:
     """The resources of all steps and of what undoes them, in order, each once.
 
-    ``bindings``, ``items`` and ``derived`` come on top of what ``task`` knows. A write whose resource rests on
-    something that is not known yet is left out; it is asked for again when it is.
+    ``bindings``, ``items`` and ``derived`` come on top of what ``task`` knows. A write whose resource rests
+    on something that is not known yet is left out; it is asked for again when it is.
     """
     scope = Scope.of(task)
     scope = replace(scope, bindings={**scope.bindings, **bindings}, derived={**scope.derived, **derived})

@@ -1,7 +1,7 @@
-"""Everything that one run needs while this worker holds it: who may append, who looks, what is allowed, what time it is."""
+"""Everything that one run needs while this worker holds it: who appends, who looks, what is allowed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from agents.executor import Executor
 from agents.verifier import Verifier
@@ -26,12 +26,16 @@ from tools.gateway import Gateway
 STAYS_MS = 3_000
 
 
+def _nothing(what: object) -> None:
+    del what
+
+
 @dataclass(kw_only=True)
 class Session:
     """One run under one claim. Nothing in it outlives the claim; whatever is worth keeping is an entry.
 
-    ``present``: the policy in force now for the run's runbook and version (None: withdrawn). ``sealed``: turns
-    free text into a payload, of which the chain keeps the digest alone. ``sleep`` takes seconds.
+    ``present``: the policy in force now for the run's runbook and version (None: withdrawn). ``sealed``:
+    turns free text into a payload, of which the chain keeps the digest alone. ``sleep`` takes seconds.
     """
 
     holder: Holder
@@ -48,8 +52,8 @@ class Session:
     sealed: Callable[[str], Payload]
     clock: Callable[[], Clock]
     sleep: Callable[[float], None]
-    pauses: Callable[[str], None] = field(default=lambda point: None)  # production does nothing there
-    on_entry: Callable[[Task], None] = field(default=lambda task: None)
+    pauses: Callable[[str], None] = _nothing  # production does nothing at the named points
+    on_entry: Callable[[Task], None] = _nothing
     compared: bool = False  # the bindings were read again under this claim
     looked: Moment | None = None
 
