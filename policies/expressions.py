@@ -3,7 +3,7 @@
 CEL absorbs errors (``bad || true`` is true, and so is ``!(a && b)`` where ``b`` is missing). Here nothing is
 absorbed: both sides of ``||`` and ``&&`` and every item of a macro are evaluated, and any error anywhere
 makes the whole expression *unknown*, which is never true. ``all`` of an empty list is true, as in CEL, once
-all else that it names is known; whoever must not accept an empty list says ``size(x) > 0`` too. Evaluation
+all else in it is known; whoever must not accept an empty list says ``size(x) > 0`` too. Evaluation
 is pure and shares nothing, so any number of threads may evaluate one expression.
 """
 
@@ -133,8 +133,8 @@ class _Evaluation:
         items = self.of(node.of)
         if not is_list(items):
             raise UnknownError(f"{node.kind} needs a list", node.column)
-        if not items:
-            self._require(node)
+        if not items:  # no item will evaluate the body, so what does not depend on one is evaluated here
+            self._require(node.body, frozenset({node.variable}))
         outer, verdicts = dict(self._bound), []
         for item in items:
             self._bound[node.variable] = item
@@ -147,14 +147,13 @@ class _Evaluation:
             return [item for item, kept in zip(items, verdicts, strict=True) if kept]
         return all(verdicts) if node.kind == "all" else any(verdicts)
 
-    def _require(self, node: Macro) -> None:
-        """Read what the body names besides the items, because no item will."""
-        for use in _names(node.body, {**dict.fromkeys(self._bound), node.variable: None}):
-            found: Any = self._values
-            for part in use.parts:
-                if part == "[]":
-                    break
-                found = _field(found, part, use.column)
+    def _require(self, node: Node, bound: frozenset[str]) -> None:
+        if not _variables(node) & bound:
+            self.of(node)
+            return
+        inner = bound | {node.variable} if isinstance(node, Macro) else bound
+        for child in _children(node):
+            self._require(child, inner)
 
     def _member(self, node: Member) -> Any:
         return _field(self.of(node.of), node.name, node.column)
@@ -262,8 +261,16 @@ def _children(node: Node) -> tuple[Node, ...]:
             return (operand,)
         case Binary(left=left, right=right):
             return (left, right)
+        case Macro(of=of, body=body):
+            return (of, body)
         case _:
             return ()
+
+
+def _variables(node: Node) -> frozenset[str]:
+    if isinstance(node, Variable):
+        return frozenset({node.name})
+    return frozenset().union(*(_variables(child) for child in _children(node)))
 
 
 def _start(node: Node) -> int:
