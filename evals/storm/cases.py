@@ -126,6 +126,11 @@ class Case:
         return self.fault.definite and not self.loses_an_outcome
 
     @property
+    def bears_more_kills(self) -> bool:
+        """What it must come to stays the same, however often its next holders are killed too."""
+        return self.killed and self.kind != "none" and self.fault.bars != "always"
+
+    @property
     def must_exhaust(self) -> bool:
         """It ends on its budget: as many attempts as are allowed, and a human."""
         return self.fault.bars == "always" and (self.kind != "none" or not self.loses_an_outcome)
@@ -149,7 +154,9 @@ def reaches(kind: str, fault: Fault, phase: Phase) -> bool:
     """Whether a run of this kind comes to that phase under that fault at all."""
     if phase is Phase.IN_RECONCILE:
         # A target that settles doubles is asked again, not looked at, while there is budget left.
-        refuses_its_double = kind in ("conditional_write", "natural_key") and fault.applies
+        refuses_its_double = (
+            kind in ("conditional_write", "natural_key") and fault.applies and not fault.drawn_out()
+        )
         return kind == "read_back" or refuses_its_double or (fault.bars == "always" and kind != "none")
     return True
 

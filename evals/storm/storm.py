@@ -19,7 +19,8 @@ from evals.storm.target import Target, running_target
 
 AT_ONCE: Final = 6
 PATIENCE_S: Final = 90.0
-# The drains that are killed themselves: at the point, the n-th time that any of their runs comes to it.
+# The drains that are killed themselves, with all runs that they carry: at the point, the n-th time that any
+# of these comes to it.
 KILLED_DRAINS: Final = ("in_reconcile:3", "reply:3", "in_verify:5")
 
 
@@ -70,8 +71,13 @@ class Report:
         )
 
 
-def run(folder: Path, cases: Sequence[Case], *, seed: str = "") -> Report:
-    """Let the storm go over a fresh desk in ``folder``. ``seed``: the bug that every worker is given."""
+def run(
+    folder: Path, cases: Sequence[Case], *, drains: Sequence[str] = KILLED_DRAINS, seed: str = ""
+) -> Report:
+    """Let the storm go over a fresh desk in ``folder``.
+
+    ``drains``: where drains are killed before the last one; ``seed``: the bug that every process is given.
+    """
     began = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     with running_target(folder / "target.jsonl") as target:
@@ -79,8 +85,11 @@ def run(folder: Path, cases: Sequence[Case], *, seed: str = "") -> Report:
         desk.found(folder / "desk", env)
         target.plan(cases)
         with nursery(folder / "out", env) as children:
-            killed = _killed_runs(children, target, [c for c in cases if c.killed])
-            killed_drains = _killed_drains(env) if killed else 0
+            killed = _killed_runs(children, target, [c for c in cases if c.bears_more_kills])
+            killed_drains = _killed_drains(env, drains)
+            killed |= _killed_runs(
+                children, target, [c for c in cases if c.killed and not c.bears_more_kills]
+            )
             _submitted(children, [c for c in cases if not c.killed])
         _must(remit("worker", "--drain", env=env, driven=True, within_s=600))
         time.sleep(LONGEST_MS / 1000)
@@ -120,12 +129,8 @@ def _killed_runs(
         return frozenset(thing for thing in pool.map(one, cases) if thing is not None)
 
 
-def _killed_drains(
-    env: Mapping[str, str],
-) -> int:
-    ends = [
-        remit("worker", "--drain", env={**env, KILL_AT: point}, driven=True).exit for point in KILLED_DRAINS
-    ]
+def _killed_drains(env: Mapping[str, str], drains: Sequence[str]) -> int:
+    ends = [remit("worker", "--drain", env={**env, KILL_AT: point}, driven=True).exit for point in drains]
     return sum(code == KILLED for code in ends)
 
 
