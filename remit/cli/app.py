@@ -32,13 +32,10 @@ app = typer.Typer(
 
 
 def _add_commands() -> None:
-    from remit.cli import desk, ledger, run, runbook, switch
+    from remit.cli import desk, esc, ledger, run, runbook, runs, switch, worker
 
-    desk.add_to(app)
-    run.add_to(app)
-    runbook.add_to(app)
-    switch.add_to(app)
-    ledger.add_to(app)
+    for room in (desk, run, runs, esc, runbook, switch, ledger, worker):
+        room.add_to(app)
 
 
 def run(arguments: list[str] | None = None) -> int:

@@ -94,9 +94,13 @@ def say_end(door: Door, views: "Views", shown: "Shown") -> None:
 def _say_rejection(door: Door, task: "Task") -> bool:
     if task.closed != "rejected":
         return False
-    first, *more = str(task.closed_body.get("message") or task.closed_body.get("detail") or "").splitlines() or [""]
+    first, *more = str(
+        task.closed_body.get("message") or task.closed_body.get("detail") or ""
+    ).splitlines() or [""]
     door.say(
-        f"remit: rejected: {first} [{task.reason}]", *more, f"nothing was sent; run {task.run} keeps the request"
+        f"remit: rejected: {first} [{task.reason}]",
+        *more,
+        f"nothing was sent; run {task.run} keeps the request",
     )
     return True
 

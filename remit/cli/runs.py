@@ -38,9 +38,15 @@ def list_(
     *,
     all_: Annotated[bool, typer.Option("--all", "-a", help="Every run, not only the newest.")] = False,
     live: Annotated[bool, typer.Option("--live", help="Only runs that have not ended.")] = False,
-    runbook: Annotated[str | None, typer.Option("--runbook", metavar="ID", help="Only of this runbook.")] = None,
-    target: Annotated[str | None, typer.Option("--target", metavar="NAME", help="Only on this target.")] = None,
-    state: Annotated[str | None, typer.Option("--state", help="Only ended so: completed, rejected ...")] = None,
+    runbook: Annotated[
+        str | None, typer.Option("--runbook", metavar="ID", help="Only of this runbook.")
+    ] = None,
+    target: Annotated[
+        str | None, typer.Option("--target", metavar="NAME", help="Only on this target.")
+    ] = None,
+    state: Annotated[
+        str | None, typer.Option("--state", help="Only ended so: completed, rejected ...")
+    ] = None,
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = _SHOWN,
 ) -> int:
     """List runs, those that need a human first, then newest first."""
@@ -57,7 +63,15 @@ def list_(
     door.table(
         ("RUN", "STATE", "RUNBOOK", "TARGET", "BY", "AGE", "WHY"),
         [
-            (i.run, _state(i), _book(i), i.row.target, i.row.requester, age(i.row.created_at, now), i.row.reason)
+            (
+                i.run,
+                _state(i),
+                _book(i),
+                i.row.target,
+                i.row.requester,
+                age(i.row.created_at, now),
+                i.row.reason,
+            )
             for i in found
         ],
     )
@@ -95,7 +109,7 @@ def watch(
     run: _Run,
     timeout: Annotated[float | None, typer.Option("--wait-timeout", min=0, metavar="SECONDS")] = None,
 ) -> int:
-    """Follow a run that a worker carries, until it has ended or waits for a human; exits as the run stands."""
+    """Follow a run that a worker carries until it has ended or waits for a human; exits as it stands."""
     from remit.cli.following import conclude, exit_code
     from remit.cli.progress import Progress
 
@@ -142,7 +156,9 @@ def trace(
     return OK
 
 
-def export(door: Door, run: _Run, out: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")]) -> int:
+def export(
+    door: Door, run: _Run, out: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")]
+) -> int:
     """Write one run as JSON lines that ``ledger verify FILE`` checks offline."""
     from remit.cli.ledger import write_export
 
@@ -203,8 +219,5 @@ def _book(info: "RunInfo") -> str:
 
 
 def _entry(entry: Any) -> dict[str, Any]:
-    return {
-        "seq": entry.seq, "at": entry.at, "kind": str(entry.kind), "role": str(entry.role), "actor": entry.actor,
-        "credential": entry.credential, "epoch": entry.epoch, "code": entry.code, "body": entry.body,
-        "hash": entry.hash,
-    }  # fmt: skip
+    fields = ("seq", "at", "actor", "credential", "epoch", "code", "body", "hash")
+    return {"kind": str(entry.kind), "role": str(entry.role), **{f: getattr(entry, f) for f in fields}}

@@ -1,10 +1,10 @@
-"""Saying something to a run: a signal is posted, whoever holds the run folds it in, and the answer is reported."""
+"""Saying something to a run: a signal is posted, its holder folds it in, and the answer is reported."""
 
 import time
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from remit.cli.door import OK, REFUSED, Door
+from remit.cli.door import OK, STILL_RUNNING, Door
 from remit.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -13,80 +13,88 @@ if TYPE_CHECKING:
 
 ANSWER_WITHIN_S: Final = 30.0
 _LOOK_EVERY_S: Final = 0.1
+# What is said of an escalation is answered from its packet, the rest from the run.
+_ABOUT_ESCALATIONS: Final = frozenset({"decide", "ack", "attest", "confirm"})
 
 
-def send(door: Door, given: str, kind: str, body: Mapping[str, Any], *, go_on: bool = False) -> int:
+def send(
+    door: Door, given: str, kind: str, body: Mapping[str, Any], *, says: str = "", go_on: bool = False
+) -> int:
     """Say it to the run that is meant, and report what became of it; the exit code.
 
-    ``go_on``: carry the run on afterwards, and exit as it stands then.
+    ``says``: what to print once it is taken; ``go_on``: carry the run on then, and exit as it stands.
     """
     from remit.cli.following import conclude, follow
-    from remit.views import Views
 
-    asker_desk = None
     with door.working() as app:
-        asker_desk = door.desk()
-        run = Views(app.ledger, asker_desk.in_force).run_id(given)
+        run = meant(door, app, given)
         after = app.ledger.info(run).head.seq
         answer = say(door, app, run, kind, body)
         if answer is None:
-            door.say(f"{kind} is posted to run {run}; whoever carries it has not answered yet", f"next: remit runs watch {run}")
-            return OK
+            door.say(
+                f"{kind} is posted to run {run}; its worker has not answered yet",
+                f"next: remit runs watch {run}",
+            )
+            return STILL_RUNNING
         if go_on:
             return follow(door, app, run, after=after)
         if door.json:
-            return conclude(door, run, app.ledger) and OK
-        door.say(f"{kind}: taken by run {run}")
+            conclude(door, run, app.ledger)
+        else:
+            door.say(says or f"{kind}: taken by run {run}")
     return OK
 
 
-def say(door: Door, app: "App", run: str, kind: str, body: Mapping[str, Any]) -> "Entry | None":
-    """Post a signal as the one who asks, and wait for the entry that folds it in; None where nobody did in time.
+def meant(door: Door, app: "App", given: str) -> str:
+    """Find the run that is meant and can still be told something; UsageError, RefusedError."""
+    from remit.views import Views
 
-    RefusedError where the run refuses it.
+    run = Views(app.ledger, door.desk().in_force).run_id(given)
+    row = app.ledger.info(run).row
+    if row.state is not None:
+        raise RefusedError(
+            f"run {run} has ended as {row.state}", code="run_ended", hint=f"remit runs show {run}"
+        )
+    return run
+
+
+def say(door: Door, app: "App", run: str, kind: str, body: Mapping[str, Any]) -> "Entry | None":
+    """Post a signal as the one who asks, and wait for the entry that folds it in; None if nobody did.
+
+    RefusedError where the run refuses it: nothing has changed then.
     """
     from ulid import ULID
 
     from state.ledger.port import Signal
 
-    asker = door.asker()
-    name = str(ULID())
+    asker, name = door.asker(), str(ULID())
     after = app.ledger.info(run).head.seq
+    said = {"how": asker.how, "os_user": asker.os_user}
     app.ledger.post(
-        Signal(id=name, run=run, kind=kind, by=asker.name, at=app.ledger.now(), body={**body, **_said(asker.said)})
+        Signal(id=name, run=run, kind=kind, by=asker.name, at=app.ledger.now(), body={**body, **said})
     )
     answer = _answer(app, run, name, after)
     refused = answer.body.get("refused") if answer else None
     if refused:
         raise RefusedError(
-            f"{kind} refused: {refused['message']}", code=refused["code"], hint=_hint(run, kind), not_done="nothing has changed"
+            f"{kind} refused: {refused['message']}",
+            code=refused["code"],
+            not_done="nothing has changed",
+            hint=f"remit esc show {run}" if kind in _ABOUT_ESCALATIONS else f"remit runs show {run}",
         )
     return answer
 
 
-def _said(said: Mapping[str, str]) -> dict[str, str]:
-    return {"how": said["how"], "os_user": said["os_user"]}
-
-
 def _answer(app: "App", run: str, name: str, after: int) -> "Entry | None":
-    """Fold the signal in: by this process where the run is free, else by whoever holds it."""
+    """Wait for the signal to be folded in: by this process where the run is free, else by its holder."""
     until = time.monotonic() + ANSWER_WITHIN_S
     with app.engine() as engine:
         while True:
-            engine.fold_signals(run)
-            found = [
-                e for e in app.ledger.read(run, after=after) if str(e.kind) == "signal" and e.body["id"] == name
-            ]
-            if found:
-                return found[0]
+            engine.work(run)
+            for entry in app.ledger.read(run, after=after):
+                if str(entry.kind) == "signal" and entry.body["id"] == name:
+                    return entry
             if time.monotonic() >= until:
                 return None
             time.sleep(_LOOK_EVERY_S)
             engine.claimant.bury()
-
-
-def _hint(run: str, kind: str) -> str:
-    return f"remit esc show {run}" if kind in ("decide", "ack", "attest", "confirm") else f"remit runs show {run}"
-
-
-__all__ = ["ANSWER_WITHIN_S", "REFUSED", "say", "send"]

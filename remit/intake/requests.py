@@ -107,7 +107,7 @@ class Intake:
         code: str,
         on_disk: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        """``sealed`` makes free text a payload; ``on_disk`` names runbooks that are there but not in force."""
+        """``sealed`` makes free text a payload; ``on_disk`` names runbooks there that are not in force."""
         self._ledger, self._in_force, self._model = ledger, in_force, model
         self._new_id, self._sealed, self._code, self._on_disk = new_id, sealed, code, on_disk
 
