@@ -1,4 +1,4 @@
-"""The only place that knows concrete classes: makes everything that runs need, from the settings of a desk."""
+"""The only place that knows concrete classes: makes all that runs need, from the settings of a desk."""
 
 import os
 import threading
@@ -195,7 +195,7 @@ def open_app(
     pauses: Callable[[str], None] = _undisturbed,
     model: Model | None = None,
 ) -> Iterator[App]:
-    """Open a desk for work, and close it again; DoorError's leaves, LedgerError, ModelNameError, SetupError."""
+    """Open a desk for work, and close it again; DoorError, LedgerError, ModelNameError, SetupError."""
     environ = os.environ if environ is None else environ
     ledger = open_ledger(settings)
     try:

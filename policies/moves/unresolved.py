@@ -19,6 +19,7 @@ def row_7_send_again(s: Situation) -> Move | None:
     if (
         operation.conflicted
         or operation.word is not None
+        or (s.task.denial is not None and s.task.denial.op == operation.id)
         or not flight.settles_doubles(operation, slot.write, s.moment)
         or not (s.step_left(slot) or s.task.grant_open)
     ):

@@ -192,6 +192,8 @@ def _left(task: Task, entry: Entry) -> Task:
 
 def _denied(task: Task, entry: Entry) -> Task:
     b = entry.body
+    if not b["op"]:
+        return task  # a read: what it would have shown stays unknown
     denial = Denial(op=b["op"], code=b["code"], guard=b["guard"], seq=entry.seq)
     resend = any(o.id == b["op"] and o.attempts for o in task.operations)
     return replace(task, denial=denial, denied_resends=task.denied_resends + resend)
