@@ -142,7 +142,9 @@ class MemoryLedger:
             now = self.now()
             waiting = {p.signal.run for p in self._tables.posted.values() if p.folded_seq is None}
             found = [self._info(run) for run in self._tables.rows if self._may_be_claimed(run, now, waiting)]
-            return sorted(found, key=lambda info: (min(info.row.due_at or now, now), info.run))[:limit]
+            return sorted(found, key=lambda info: (min(info.row.due_at or now, now), info.run))[
+                : max(0, limit)
+            ]
 
     def _may_be_claimed(self, run: str, now: str, waiting: set[str]) -> bool:
         row = self._tables.rows[run]
@@ -287,7 +289,7 @@ class MemoryLedger:
         with self._lock:
             waiting = [notice for notice in self._tables.notices.values() if notice.delivered_at is None]
             waiting.sort(key=lambda notice: (notice.run, notice.position))
-            return [{**notice.body, "run": notice.run} for notice in waiting[:limit]]
+            return [{**notice.body, "run": notice.run} for notice in waiting[: max(0, limit)]]
 
     def delivered(self, notice: str) -> None:
         """Mark a notice as delivered."""

@@ -1,6 +1,7 @@
 """What every ledger keeps: the same questions and the same refusals, in memory and on SQLite."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +84,11 @@ def test_an_append_returns_the_new_head_and_info_shows_it(ledger: Ledger) -> Non
 
 def test_info_shows_the_whole_row(ledger: Ledger) -> None:
     values: dict[str, Any] = {
-        "lane": "live/waiting", "runbook": "service-recovery", "version": 3, "target": "prod/checkout", "requester": "dana",
-        "source": "chat", "state": "escalated", "reason": "ambiguous", "waiting_for": "human", "due_at": LATER,
-        "once_key": "k", "once_until": LATER, "delivery": "d1", "delivery_digest": "sha256:1", "escalation": "e1",
-        "holds": ["a", "b"], "resources": ["a", "b", "c"], "attempts": [["a", "op1", 1, T0], ["d", "op1", 2, LATER]],
+        "lane": "live/waiting", "runbook": "service-recovery", "version": 3, "target": "prod/checkout",
+        "requester": "dana", "source": "chat", "state": "escalated", "reason": "ambiguous",
+        "waiting_for": "human", "due_at": LATER, "once_key": "k", "once_until": LATER, "delivery": "d1",
+        "delivery_digest": "sha256:1", "escalation": "e1", "holds": ["a", "b"], "resources": ["a", "b", "c"],
+        "attempts": [["a", "op1", 1, T0], ["d", "op1", 2, LATER]],
         "outbox": [{"id": "n1", "channel": "log", "to": "oncall", "body": {"text": "t"}}],
     }  # fmt: skip
     chain = begun(ledger, **values)
@@ -159,7 +161,7 @@ def test_unknown_runs(ledger: Ledger) -> None:
     nobody = Chain(ledger, "nobody")
     for ask in (
         lambda: nobody.append(Kind.HYDRATED),
-        lambda: nobody.claim(),
+        nobody.claim,
         lambda: ledger.info("nobody"),
         lambda: ledger.post(signal("s", "nobody")),
     ):
@@ -171,8 +173,6 @@ def test_entries_that_do_not_continue_their_append_are_refused(ledger: Ledger) -
     chain = held(ledger)
     good = chain.make(Kind.HYDRATED, Kind.CHECKED)
     first, second = good.entries
-    from dataclasses import replace
-
     broken = [
         replace(good, entries=[]),
         replace(good, entries=[second, first]),
@@ -275,8 +275,6 @@ def test_a_resource_has_one_holder(ledger: Ledger) -> None:
     ],
 )
 def test_a_limit_is_counted_in_the_transaction(ledger: Ledger, limit: Limit, found: int) -> None:
-    from dataclasses import replace
-
     begun(ledger, "r1", runbook="rb", target="prod/search", created_at=LATER)
     begun(ledger, "r2", runbook="rb", target="staging/search")
     begun(ledger, "r3", runbook="rb", target="prod/checkout", ended_at=T0)
@@ -349,7 +347,7 @@ def test_runs_are_listed_newest_first_page_by_page(ledger: Ledger) -> None:
         ["r0"],
         [],
     ]
-    assert ledger.runs(Query(limit=0)) == []
+    assert ledger.runs(Query(limit=0)) == ledger.runs(Query(limit=-1)) == []
 
 
 def test_runs_are_listed_by_what_they_are(ledger: Ledger) -> None:
@@ -432,6 +430,8 @@ def test_a_run_whose_holder_is_gone_can_be_claimed(ledger: Ledger, clock: Clock)
 def test_nothing_due(ledger: Ledger) -> None:
     assert ledger.next_due() is None
     assert ledger.claimable() == []
+    begun(ledger, due_at=T0, outbox=[{"id": "n1"}])
+    assert ledger.claimable(limit=-1) == ledger.outbox(limit=-1) == []
 
 
 # resources
@@ -462,7 +462,7 @@ def test_open_escalations_on_a_resource(ledger: Ledger) -> None:
 
 def test_signals_wait_in_the_order_of_arrival_until_folded(ledger: Ledger) -> None:
     chain = held(ledger)
-    sent = [signal(id, "r1", n=n) for n, id in enumerate(["s9", "s1", "s5"])]
+    sent = [signal(name, "r1", n=n) for n, name in enumerate(["s9", "s1", "s5"])]
     assert [ledger.post(s) for s in sent] == [True, True, True]
     assert not ledger.post(signal("s1", "r1", other=True))
     assert ledger.signals("r1") == sent
@@ -476,8 +476,8 @@ def test_signals_wait_in_the_order_of_arrival_until_folded(ledger: Ledger) -> No
 def test_only_a_signal_that_waits_can_be_folded(ledger: Ledger, folds: list[str]) -> None:
     chain = held(ledger)
     begun(ledger, "r2")
-    for id, run in (("s1", "r1"), ("theirs", "r2"), ("folded", "r1")):
-        ledger.post(signal(id, run))
+    for name, run in (("s1", "r1"), ("theirs", "r2"), ("folded", "r1")):
+        ledger.post(signal(name, run))
     chain.append(Kind.SIGNAL, folds=["folded"])
     with pytest.raises(UnknownSignalError):
         chain.append(Kind.SIGNAL, folds=folds)

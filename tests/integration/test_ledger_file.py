@@ -5,18 +5,21 @@ import sqlite3
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from sqlalchemy import Select
 
 from state.entry import Head, Kind
 from state.errors import LedgerError, SchemaError, StorageError
-from state.ledger.port import Query
-from state.ledger.sql import schema
+from state.ledger.port import Limit, Query
+from state.ledger.sql import reads, schema
 from state.ledger.sql.opening import open_ledger
 from state.ledger.sql.sqlite import GUARDS, upgrading_engine
 from state.ledger.sql.store import SqlLedger
+from state.ledger.sql.view import counting
 from tests.ledger_kit import CODE, T0, Chain, project, signal
 
 
@@ -41,18 +44,21 @@ def owner(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, isolation_level=None)
 
 
-def entry(
-    run: str = "r1",
-    seq: int | None = 4,
-    epoch: int = 1,
-    kind: str = "checked",
-    prev: str = "",
-    hash: str = "sha256:x",  # noqa: A002
-) -> tuple[object, ...]:
-    return (run, seq, T0, kind, "executor", "eve", "none", epoch, CODE, 1, prev, "{}", hash)
+def entry(**said: object) -> tuple[object, ...]:
+    values: dict[str, object] = {
+        "run": "r1", "seq": 4, "at": T0, "kind": "checked", "role": "executor", "actor": "eve",
+        "credential": "none", "epoch": 1, "code": CODE, "fold_version": 1, "prev": "", "body": "{}", "hash": "sha256:x",
+    }  # fmt: skip
+    return tuple({**values, **said}.values())
 
 
 ROW = f"({', '.join('?' * 13)})"
+ENTER = f"INSERT INTO entries VALUES {ROW}"  # noqa: S608 - a test's own text
+
+
+def _refused(connection: sqlite3.Connection, statement: str, values: tuple[object, ...], what: str) -> None:
+    connection.execute(statement, values)
+    pytest.fail(f"taken: {what}")
 
 
 @pytest.mark.parametrize(
@@ -114,13 +120,13 @@ def test_the_database_refuses_entries_that_do_not_continue_the_head(ledger: SqlL
     }
     for what, values in wrong.items():
         for verb in ("INSERT", "INSERT OR REPLACE", "INSERT OR IGNORE"):
+            statement = f"{verb} INTO entries VALUES {ROW}"
             with pytest.raises(sqlite3.IntegrityError, match="must continue"):
-                connection.execute(f"{verb} INTO entries VALUES {ROW}", values)
-                pytest.fail(what)
-    connection.execute(f"INSERT INTO entries VALUES {ROW}", entry(prev=head.hash))  # the right one is taken
+                _refused(connection, statement, values, what)
+    connection.execute(ENTER, entry(prev=head.hash))  # the right one is taken
     connection.execute("ROLLBACK")
     with pytest.raises(sqlite3.IntegrityError, match="must continue"):  # and not without moving the head
-        connection.execute(f"INSERT INTO entries VALUES {ROW}", entry(prev=head.hash))
+        connection.execute(ENTER, entry(prev=head.hash))
     connection.close()
 
 
@@ -150,6 +156,61 @@ def test_the_files_are_their_owners_alone(ledger: SqlLedger, path: Path) -> None
     assert all(stat.S_IMODE(file.stat().st_mode) & 0o077 == 0 for file in files)
 
 
+def test_a_full_disk_refuses_and_leaves_nothing_half_done(ledger: SqlLedger) -> None:
+    raw = ledger._writer._connection.raw
+    chain = Chain(ledger, "r3").create()
+    (pages,) = raw.execute("PRAGMA page_count").fetchone()
+    raw.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(StorageError, match="full"):
+        chain.append(Kind.INTENT, body={"much": "x" * 100_000}, holds=["a"])
+    assert (ledger.read("r3"), ledger.holder("a")) == (chain.entries, None)
+    raw.execute("PRAGMA max_page_count = 1000000")
+    chain.append(Kind.INTENT, body={"much": "x" * 100_000}, holds=["a"])
+    assert ledger.holder("a") == "r3"
+
+
+def test_a_write_lock_that_somebody_keeps_is_an_error_not_a_silence(ledger: SqlLedger, path: Path) -> None:
+    ledger._writer._connection.raw.execute("PRAGMA busy_timeout = 50")
+    blocker = owner(path)
+    blocker.execute("BEGIN IMMEDIATE")
+    with pytest.raises(StorageError, match="locked"):
+        Chain(ledger, "r3").create()
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    Chain(ledger, "r3").create()
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        reads.listing(Query()),
+        reads.listing(Query(live=True)),
+        reads.listing(Query(lanes=("live/acting",))),
+        reads.listing(Query(runbook="rb", before="r9")),
+        reads.listing(Query(target="prod/x")),
+        reads.listing(Query(resource="a")),
+        reads.listing(Query(requester="dana")),
+        reads.listing(Query(state="completed")),
+        reads.attempts_on("a", T0),
+        reads.escalated_on("a"),
+        counting(Limit(kind="concurrency", runbook="rb", most=1, targets=("prod/*",))),
+        counting(Limit(kind="rate", runbook="rb", most=1, since=T0)),
+    ],
+)
+def test_no_question_reads_a_whole_table(ledger: SqlLedger, question: Select[Any]) -> None:
+    with ledger._engine.connect() as connection:
+        sql = str(question.compile(connection, compile_kwargs={"literal_binds": True}))
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}")]
+    scans = [
+        step
+        for step in plan
+        if step.startswith("SCAN") and not step.startswith("SCAN runs USING INDEX runs_live")
+    ]
+    # the newest runs are read from the end of their key: a scan that its limit ends
+    assert [step for step in scans if step != "SCAN runs"] == [], plan
+    assert ("SCAN runs" in plan) == (question is not None and "WHERE" not in sql), plan
+
+
 # opening
 
 
@@ -169,7 +230,7 @@ def test_an_empty_file_becomes_a_ledger_of_the_present_schema(path: Path) -> Non
 
 
 def _objects(connection: object) -> list[str]:
-    query = "SELECT sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql IS NOT NULL AND name NOT LIKE 'alembic%'"
+    query = "SELECT sql FROM sqlite_master WHERE type <> 'trigger' AND sql > '' AND name NOT GLOB 'alembic*'"
     return sorted(" ".join(sql.split()) for (sql,) in connection.exec_driver_sql(query))  # type: ignore[attr-defined]
 
 
@@ -193,7 +254,7 @@ def test_a_newer_schema_is_refused_and_left_alone(path: Path) -> None:
     open_ledger(path).close()
     connection = owner(path)
     connection.execute("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(SchemaError, match="9999.*0001.*nothing was changed"):
+    with pytest.raises(SchemaError, match=r"9999.*0001.*nothing was changed"):
         open_ledger(path)
     assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("9999",)]
     connection.execute("DELETE FROM alembic_version")

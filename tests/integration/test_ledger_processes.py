@@ -1,4 +1,4 @@
-"""Several writers on one file: threads of a process, processes beside each other, and processes that are killed."""
+"""Several writers on one file: threads, processes beside each other, and processes that are killed."""
 
 import json
 import os

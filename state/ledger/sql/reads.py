@@ -105,6 +105,7 @@ def claimable(connection: Connection, now: str, limit: int) -> list[RunInfo]:
         .outerjoin(workers, workers.c.id == claims.c.worker)
         .where(or_(workers.c.id.is_(None), workers.c.lease_until <= now))
     )
+    limit = max(0, limit)
     questions = (
         _INFO.where(_FREE, due).order_by(runs.c.due_at).limit(limit),
         _INFO.where(_FREE, _LIVE, runs.c.run.in_(waits)).order_by(runs.c.run).limit(limit),
@@ -157,6 +158,6 @@ def undelivered(connection: Connection, limit: int) -> list[dict[str, Any]]:
         select(outbox.c.run, outbox.c.notice)
         .where(outbox.c.delivered_at.is_(None))
         .order_by(outbox.c.run, outbox.c.position)
-        .limit(limit)
+        .limit(max(0, limit))
     )
     return [{**canonical.loads(f.notice), "run": f.run} for f in connection.execute(query)]

@@ -134,12 +134,14 @@ LIVE: Final = text("ended_at IS NULL")
 INDEXES: Final = (
     Index("runs_due", runs.c.due_at, sqlite_where=text("due_at IS NOT NULL")),
     Index("runs_live", runs.c.run, sqlite_where=LIVE),
-    Index("runs_live_runbook", runs.c.runbook, runs.c.target, sqlite_where=LIVE),
+    # ended_at first, so that SQLite, which keeps no statistics here, prefers it to the indexes of all runs
+    Index("runs_live_runbook", runs.c.ended_at, runs.c.runbook, runs.c.target, sqlite_where=LIVE),
     Index("runs_lane", runs.c.lane, runs.c.run),
     Index("runs_runbook", runs.c.runbook, runs.c.run),
     Index("runs_rate", runs.c.runbook, runs.c.created_at),
     Index("runs_target", runs.c.target, runs.c.run),
     Index("runs_requester", runs.c.requester, runs.c.run),
+    Index("runs_state", runs.c.state, runs.c.run),
     Index("runs_once", runs.c.once_key, sqlite_where=text("once_key IS NOT NULL")),
     Index("runs_escalated", runs.c.run, sqlite_where=text("escalation IS NOT NULL")),
     Index("holds_run", holds.c.run),

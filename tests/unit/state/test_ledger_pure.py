@@ -30,7 +30,7 @@ def test_a_payload_is_named_by_a_keyed_digest() -> None:
         ("prod/ab", ("*/ab",), False),
     ],
 )
-def test_targets_of_a_limit(target: str, patterns: tuple[str, ...], expected: bool) -> None:  # noqa: FBT001
+def test_targets_of_a_limit(target: str, patterns: tuple[str, ...], expected: bool) -> None:
     assert matches(target, patterns) is expected
 
 

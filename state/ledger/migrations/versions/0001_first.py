@@ -131,11 +131,12 @@ def upgrade() -> None:
     op.create_index('runs_escalated', 'runs', ['run'], unique=False, sqlite_where=sa.text('escalation IS NOT NULL'))
     op.create_index('runs_lane', 'runs', ['lane', 'run'], unique=False)
     op.create_index('runs_live', 'runs', ['run'], unique=False, sqlite_where=sa.text('ended_at IS NULL'))
-    op.create_index('runs_live_runbook', 'runs', ['runbook', 'target'], unique=False, sqlite_where=sa.text('ended_at IS NULL'))
+    op.create_index('runs_live_runbook', 'runs', ['ended_at', 'runbook', 'target'], unique=False, sqlite_where=sa.text('ended_at IS NULL'))
     op.create_index('runs_once', 'runs', ['once_key'], unique=False, sqlite_where=sa.text('once_key IS NOT NULL'))
     op.create_index('runs_rate', 'runs', ['runbook', 'created_at'], unique=False)
     op.create_index('runs_requester', 'runs', ['requester', 'run'], unique=False)
     op.create_index('runs_runbook', 'runs', ['runbook', 'run'], unique=False)
+    op.create_index('runs_state', 'runs', ['state', 'run'], unique=False)
     op.create_index('runs_target', 'runs', ['target', 'run'], unique=False)
     op.create_table('signals',
     sa.Column('id', sa.Text(), nullable=False),
