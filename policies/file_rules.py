@@ -109,7 +109,7 @@ def fill_in_address(document: Document, env: Mapping[str, str]) -> Document:
     address = _VARIABLE.sub(lambda found: env[found[1]], written)
     flaw = _address_flaw(address)
     if flaw:
-        raise LoadError([document.problem(path, f"{flaw}: {address:.120!r}", "bad_address")])
+        raise LoadError([document.problem(path, f"{flaw}: {address[:120]!r}", "bad_address")])
     return replace(document, value={**value, "base_url": address.rstrip("/")})
 
 
