@@ -86,9 +86,6 @@ def show(door: Door, esc: _Esc) -> int:
             f"decided already, by {decision.by}: {decision.choice}" if decision else "it is not open any more"
         )
         return OK
-    for option in packet.get("options", ()):
-        if option["allowed"]:
-            door.say(f"  {option['cli']}")
     return OK
 
 

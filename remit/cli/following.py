@@ -21,6 +21,10 @@ def follow(door: Door, app: "App", run: str, *, timeout_s: float | None = None, 
 
     Ctrl-C and a timeout leave it to whoever works next: what is being sent is let come to its end.
     """
+    from state.fold import fold
+
+    if exit_code(fold(app.ledger.read(run), run)) != STILL_RUNNING:
+        return conclude(door, run, app.ledger)
     left: list[str] = []
     with app.engine() as engine, Progress(door, app.ledger, run, after=after) as progress:
         until = None if timeout_s is None else time.monotonic() + timeout_s

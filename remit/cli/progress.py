@@ -17,10 +17,10 @@ _QUIET_KEYS = "Ctrl-C leaves it running"
 class Progress:
     """Follows one run on stderr: plain lines, and a moving last line where there is a terminal."""
 
-    def __init__(self, door: Door, ledger: Ledger, run: str, *, after: int = 0) -> None:
-        """Show entries behind seq ``after``; nothing at all with ``--json``."""
-        self._ledger, self._run, self._seq = ledger, run, after
-        self._silent = door.json
+    def __init__(self, door: Door, ledger: Ledger, run: str, *, after: int = 0, silent: bool = False) -> None:
+        """Show entries behind seq ``after``; nothing at all with ``--json`` or ``silent``."""
+        self._ledger, self._run, self.seq = ledger, run, after
+        self._silent = door.json or silent
         self._before: dict[str, str] = {}
         self._guard = threading.Lock()
         self._status: Any = None
@@ -44,8 +44,8 @@ class Progress:
         if task.run not in ("", self._run):
             return
         with self._guard:
-            for entry in self._ledger.read(self._run, after=self._seq):
-                self._seq = entry.seq
+            for entry in self._ledger.read(self._run, after=self.seq):
+                self.seq = entry.seq
                 if not repeats(entry, self._before) and not self._silent:
                     print(f"{entry.at[11:19]}  {plain(line_of(entry))}", file=sys.stderr, flush=True)
             if self._status is not None:

@@ -1,7 +1,7 @@
 """Saying something to a run: a signal is posted, its holder folds it in, and the answer is reported."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from remit.cli.door import OK, STILL_RUNNING, Door
@@ -10,6 +10,7 @@ from remit.errors import RefusedError
 if TYPE_CHECKING:
     from remit.bootstrap import App
     from state.entry import Entry
+    from state.task import Task
 
 ANSWER_WITHIN_S: Final = 30.0
 _LOOK_EVERY_S: Final = 0.1
@@ -25,11 +26,13 @@ def send(
     ``says``: what to print once it is taken; ``go_on``: carry the run on then, and exit as it stands.
     """
     from remit.cli.following import conclude, follow
+    from remit.cli.progress import Progress
 
     with door.working() as app:
         run = meant(door, app, given)
         after = app.ledger.info(run).head.seq
-        answer = say(door, app, run, kind, body)
+        with Progress(door, app.ledger, run, after=after, silent=not go_on) as progress:
+            answer = say(door, app, run, kind, body, watch=progress.seen)
         if answer is None:
             door.say(
                 f"{kind} is posted to run {run}; its worker has not answered yet",
@@ -37,7 +40,7 @@ def send(
             )
             return STILL_RUNNING
         if go_on:
-            return follow(door, app, run, after=after)
+            return follow(door, app, run, after=progress.seq)
         if door.json:
             conclude(door, run, app.ledger)
         else:
@@ -58,7 +61,15 @@ def meant(door: Door, app: "App", given: str) -> str:
     return run
 
 
-def say(door: Door, app: "App", run: str, kind: str, body: Mapping[str, Any]) -> "Entry | None":
+def say(
+    door: Door,
+    app: "App",
+    run: str,
+    kind: str,
+    body: Mapping[str, Any],
+    *,
+    watch: "Callable[[Task], None]",
+) -> "Entry | None":
     """Post a signal as the one who asks, and wait for the entry that folds it in; None if nobody did.
 
     RefusedError where the run refuses it: nothing has changed then.
@@ -73,7 +84,7 @@ def say(door: Door, app: "App", run: str, kind: str, body: Mapping[str, Any]) ->
     app.ledger.post(
         Signal(id=name, run=run, kind=kind, by=asker.name, at=app.ledger.now(), body={**body, **said})
     )
-    answer = _answer(app, run, name, after)
+    answer = _answer(app, run, name, after, watch)
     refused = answer.body.get("refused") if answer else None
     if refused:
         raise RefusedError(
@@ -85,12 +96,12 @@ def say(door: Door, app: "App", run: str, kind: str, body: Mapping[str, Any]) ->
     return answer
 
 
-def _answer(app: "App", run: str, name: str, after: int) -> "Entry | None":
+def _answer(app: "App", run: str, name: str, after: int, watch: "Callable[[Task], None]") -> "Entry | None":
     """Wait for the signal to be folded in: by this process where the run is free, else by its holder."""
     until = time.monotonic() + ANSWER_WITHIN_S
     with app.engine() as engine:
         while True:
-            engine.work(run)
+            engine.work(run, watch)
             for entry in app.ledger.read(run, after=after):
                 if str(entry.kind) == "signal" and entry.body["id"] == name:
                     return entry
