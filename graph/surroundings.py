@@ -1,6 +1,6 @@
 """What stands around a run now, as the ledger shows it: signals, stops, holds, windows, attempts, history."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from policies.delegation import Window
@@ -18,9 +18,11 @@ MAX_IN_LINE_SHOWN: Final = 50
 class Surroundings:
     """Looks at the ledger for one run."""
 
-    def __init__(self, *, ledger: Ledger, policy: Policy, plan: Plan) -> None:
-        """``policy``: the one that the run is pinned to."""
-        self._ledger, self._policy, self._plan = ledger, policy, plan
+    def __init__(
+        self, *, ledger: Ledger, policy: Policy, plan: Plan, present: Callable[[], Policy | None]
+    ) -> None:
+        """``policy``: the one that the run is pinned to; ``present``: the one in force now."""
+        self._ledger, self._policy, self._plan, self._present = ledger, policy, plan, present
         self._asks_history = "history." in policy.runbook.model_dump_json()
 
     def look(self, task: Task, *, at: str, clock: Clock) -> Moment:
@@ -78,10 +80,9 @@ class Surroundings:
         return {r: self._ledger.attempts_on(r, since=since) for r in task.resources}
 
     def _window_opens(self, task: Task, at: str) -> str | None:
-        now = instants.parse(at)
-        opens = [
-            w.opens_at(now) for w in self._policy.delegation.windows if _applies(w, task) and w.closed_at(now)
-        ]
+        now, present = instants.parse(at), self._present()
+        windows = self._policy.delegation.windows + (present.delegation.windows if present else ())
+        opens = [w.opens_at(now) for w in windows if _applies(w, task) and w.closed_at(now)]
         return instants.iso(max(opens)) if opens else None
 
 

@@ -27,11 +27,11 @@ from remit.worker.claim import Claimant
 from remit.worker.engine import Engine, Watch
 from remit.worker.identity import Identity, boot_id, clock, monotonic_ms
 from remit.worker.lease import Lease
+from state import bodies
 from state.entry import DESK
 from state.holder import Holder
 from state.ledger.payload import payload_of
 from state.ledger.port import Ledger, Payload
-from state.task import Task
 from tools.gateway import Gateway
 from tools.registry import Registry
 from tools.scrub import Scrubber
@@ -142,9 +142,11 @@ class App:
             plan=kit.plan,
             contracts=kit.contracts,
             gateway=gateway,
-            verifier=verifier(kit, gateway, lambda: holder.task, holder.now),
+            verifier=verifier(kit, gateway, holder),
             executor=Executor(self.model),
-            surroundings=Surroundings(ledger=self.ledger, policy=kit.policy, plan=kit.plan),
+            surroundings=Surroundings(
+                ledger=self.ledger, policy=kit.policy, plan=kit.plan, present=lambda: self._present(ref)
+            ),
             present=lambda: self._present(ref),
             people=self._people,
             sealed=self.sealed,
@@ -162,24 +164,29 @@ class App:
         return self.policies.now().people()
 
 
-def verifier(kit: Kit, gateway: Gateway, task: Callable[[], Task], now: Callable[[], str]) -> Verifier:
-    """The verifier of a run, which reads through ``gateway`` as itself."""
+def verifier(kit: Kit, gateway: Gateway, holder: Holder) -> Verifier:
+    """The verifier of a run, which reads through ``gateway`` as itself; a denied read is an entry."""
 
     def read(call: Call) -> Reply:
-        current = task()
-        return gateway.read(
-            call,
-            GuardContext(
-                task=current,
-                epoch=current.epoch,
-                moment=Moment(at=now(), clock=clock()),
-                contract=kit.contracts.get(call.tool),
-                pinned=kit.policy,
-                plan=kit.plan,
-            ),
+        context = GuardContext(
+            task=holder.task,
+            epoch=holder.epoch,
+            moment=Moment(at=holder.now(), clock=clock()),
+            contract=kit.contracts.get(call.tool),
+            pinned=kit.policy,
+            plan=kit.plan,
         )
+        reply = gateway.read(call, context)
+        if reply.notes[:1] == ("denied",):
+            holder.note(
+                bodies.denied(
+                    actor=holder.worker, role=call.role, op="", code=reply.code, guard=reply.notes[1],
+                    digest=call.digest, message=reply.detail,
+                )
+            )  # fmt: skip
+        return reply
 
-    return Verifier(runbook=kit.policy.runbook, contracts=kit.contracts, read=read, now=now)
+    return Verifier(runbook=kit.policy.runbook, contracts=kit.contracts, read=read, now=holder.now)
 
 
 def _undisturbed(point: str) -> None:
