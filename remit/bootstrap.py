@@ -32,6 +32,7 @@ from state.entry import DESK
 from state.holder import Holder
 from state.ledger.payload import payload_of
 from state.ledger.port import Ledger, Payload
+from tools.credentials import Credentials
 from tools.gateway import Gateway
 from tools.registry import Registry
 from tools.scrub import Scrubber
@@ -62,6 +63,7 @@ class Kit:
     plan: Plan
     registry: Registry
     contracts: Mapping[str, ToolContract]
+    credentials: Credentials
 
 
 @dataclass(kw_only=True)
@@ -93,6 +95,9 @@ class App:
                 plan=compile_plan(policy.runbook, contracts),
                 registry=registry,
                 contracts=contracts,
+                credentials=Credentials(
+                    self.secrets, contracts.values(), shared=self.settings.credentials.shared
+                ),
             )
         return self._kits[digest]
 
@@ -127,7 +132,7 @@ class App:
         gateway = Gateway(
             guards=GUARDS,
             registry=kit.registry,
-            credentials=self.secrets,
+            credentials=kit.credentials,
             scrubber=self.scrubber,
             clock_ms=monotonic_ms,
             boot_id=boot_id(),
