@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from remit.cli.door import OK, REFUSED, Door, command
+from remit.cli.door import ESCALATED, OK, REFUSED, Door, command
 from remit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def plan(door: Door, what: _What, input_: _Inputs = None, criterion: _Criteria =
         door.data(made.as_json())
     else:
         door.text(*made.lines)
-    return OK if made.allowed else REFUSED
+    return OK if made.allowed else ESCALATED if made.outcome == "escalates" else REFUSED
 
 
 def intake_of(door: Door, app: "App") -> "Intake":
