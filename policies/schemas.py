@@ -3,6 +3,7 @@
 The schema is a help while writing. What is taken is decided by the loader, which knows more.
 """
 
+import re
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -47,6 +48,8 @@ def _draft_7(schema: dict[str, Any]) -> dict[str, Any]:
 def _below(key: str, value: Any) -> Any:
     if key == "$ref":
         return value.replace("#/$defs/", "#/definitions/")
+    if key == "description":  # the models name their fields with the unit that they hold, files do not
+        return re.sub(r"([a-z])_ms\b", r"\1", value)
     if key in ("default", "enum", "const", "examples"):
         return value
     if key in ("properties", "patternProperties", "definitions"):

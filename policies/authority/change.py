@@ -90,25 +90,20 @@ def _keyed(value: Any, name: str = "") -> Any:
 
 
 def _walk(path: Path, old: Any, new: Any) -> Iterator[Found]:
-    if old == new and _order(old) == _order(new):
-        return
     judge = next((judge for pattern, judge in _RULES if _fits(pattern, path)), None)
     if judge is not None:
-        yield from judge(path, old, new)
+        if old != new:
+            yield from judge(path, old, new)
     elif isinstance(old, dict) and isinstance(new, dict):
         for key in dict.fromkeys((*old, *new)):
             yield from _walk((*path, key), old.get(key, _MISSING), new.get(key, _MISSING))
         if path and path[-1] in _ORDERED and _common(old, new) != _common(new, old):
             yield Direction.WIDENS, f"{_place(path)} stand in another order"
-    else:
+    elif old != new:
         yield Direction.WIDENS, _said(path, old, new)
 
 
 _ORDERED: Final = frozenset({"steps", "preconditions", "derive", "bindings"})
-
-
-def _order(value: Any) -> list[str]:
-    return list(value) if isinstance(value, dict) else []
 
 
 def _common(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
@@ -164,6 +159,21 @@ def _fewer(more: str, less: str) -> Judge:
             yield Direction.WIDENS, _said(path, old, new)
 
     return judge
+
+
+def _resources(path: Path, old: Any, new: Any) -> Iterator[Found]:
+    """Judge what may be touched for one target."""
+    member = _fewer(f"may now touch, for {path[-1]},", f"may no longer touch, for {path[-1]},")
+    before, after = ({} if side is _MISSING else side for side in (old, new))
+    for name in dict.fromkeys((*before, *after)):
+        if (name in before) is not (name in after):
+            yield from member((*path, name), before.get(name, _MISSING), after.get(name, _MISSING))
+
+
+def _unverified(path: Path, _old: Any, new: Any) -> Iterator[Found]:
+    """Judge ``verify: {none: WHY}``: where it goes, checks come, and they are judged by themselves."""
+    if new is not _MISSING:
+        yield Direction.WIDENS, f"{_place(path[:-1])}: is not verified: {new}"
 
 
 def _lower(path: Path, old: Any, new: Any) -> Iterator[Found]:
@@ -238,8 +248,7 @@ _RULES: Final[tuple[tuple[str, Judge], ...]] = (
     ("contracts *", _fewer("trusts the contract of", "no longer uses the contract of")),
     ("delegation targets *", _fewer("is now delegated for", "is no longer delegated for")),
     ("delegation request *", _fewer("may now be asked for by role", "may no longer be asked for by role")),
-    ("delegation resources * *", _fewer("may now touch", "may no longer touch")),
-    ("delegation resources *", _fewer("has resources for", "has no more resources for")),
+    ("delegation resources *", _resources),
     ("runbook limits deadline_ms", _lower),
     ("runbook limits writes", _lower),
     ("runbook limits model *", _lower),
@@ -254,5 +263,6 @@ _RULES: Final[tuple[tuple[str, Judge], ...]] = (
     ("runbook derive * bound", _spec),
     ("runbook preconditions *", _added("the start")),
     ("runbook completion *", _added("completion")),
+    ("runbook steps * verify none", _unverified),
     ("runbook steps * verify *", _added("a step")),
 )
