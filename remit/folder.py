@@ -1,7 +1,7 @@
 """What stands in a desk's folder now, valid or not, and what each runbook there would be approved as."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
@@ -64,6 +64,14 @@ class Folder:
             if book is not None:
                 found[entry.runbook] = self._candidate(entry.runbook, book)
         return found
+
+    def name_of(self, path: Path) -> str:
+        """Name of a file as problems give it: from the desk's folder on."""
+        return str(path.relative_to(self.settings.desk))
+
+    def placed(self, problem: Problem, path: Path) -> Problem:
+        """Give a problem of a runbook the name of its file."""
+        return replace(problem, file=self.name_of(path))
 
     def undelegated(self) -> list[str]:
         """Runbooks in the folder that no entry of a readable delegation names: they can never run."""
@@ -163,7 +171,7 @@ def _take(
     try:
         return load(path)
     except LoadError as error:
-        problems.extend(_renamed(p, name) for p in error.problems)
+        problems.extend(replace(p, file=name) for p in error.problems)
     except FileNotFoundError:
         if not optional:
             problems.append(_problem(name, "there is no such file", "no_file"))
@@ -180,13 +188,6 @@ def _once(
         return
     first, second = (str(t.path.relative_to(desk)) for t in (kept[name], taken))
     problems.append(_problem(second, f"{name} is in {first} already; this one is ignored", "duplicate"))
-
-
-def _renamed(problem: Problem, name: str) -> Problem:
-    return Problem(
-        file=name, line=problem.line, column=problem.column, path=problem.path, message=problem.message,
-        code=problem.code,
-    )  # fmt: skip
 
 
 def _problem(name: str, message: str, code: str) -> Problem:

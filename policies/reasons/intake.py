@@ -45,6 +45,22 @@ ADMISSION: Final = table(
                 "The words do not say everything, or fit two runbooks.",
                 "Ask with the names given.",
             ),
+            "not_approved": (
+                "The runbook stands in the files, but nobody has approved it as it is.",
+                "Have it approved: `remit runbook approve`.",
+            ),
+            "not_confirmed": (
+                "A model read the request, and nobody said that this is what they ask for.",
+                "Ask with a phrase of the runbook, or with its id and `-i`.",
+            ),
+            "not_understood": (
+                "No phrase fits, and nobody is there to confirm what a model reads.",
+                "Ask with a phrase of the runbook, or with its id and `-i`.",
+            ),
+            "request_too_long": ("The request is longer than is read.", "Say it shorter."),
+            "hidden_character": ("The request holds a character that does not show.", "Type it anew."),
+            "look_alike": ("The request holds a character that shows as another.", "Type it anew."),
+            "not_composed": ("The request is not in the composed form (NFC).", "Type it anew."),
         },
     ),
     {

@@ -70,9 +70,10 @@ def _ended_by(error: Exception, *, as_json: bool) -> int:
 
 
 def _translated(error: Exception) -> DoorError | None:
+    from agents.errors import ModelNameError
     from policies.errors import LoadError
     from remit.errors import ConflictError, UsageError
-    from state.errors import ResourceHeldError, UnknownRunError
+    from state.errors import LedgerError, ResourceHeldError, UnknownRunError
     from tools.errors import SetupError
 
     match error:
@@ -82,8 +83,10 @@ def _translated(error: Exception) -> DoorError | None:
             return UsageError(str(error), code="unknown_run", hint="remit runs list --all")
         case ResourceHeldError():
             return ConflictError(str(error), code="resource_held", hint=f"remit runs show {error.run}")
-        case SetupError():
+        case SetupError() | ModelNameError():
             return UsageError(str(error), code="bad_setup", hint="remit doctor")
+        case LedgerError():
+            return DoorError(str(error), code="ledger", hint="remit doctor; remit ledger verify")
         case _:
             return None
 

@@ -1,12 +1,13 @@
 """``remit runbook``: write one, check it, see what it may do, and have it approved."""
 
 import difflib
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from remit.cli.door import ESCALATED, OK, REFUSED, USAGE, Door, command
-from remit.errors import UsageError
+from remit.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from remit.desk import Change, Desk, Done
@@ -64,6 +65,7 @@ def approve(
     if not changes:
         door.data([]) if door.json else door.say("nothing is pending; nothing was done")
         return OK
+    _refuse_flawed(desk, changes)
     if not door.json:
         door.text(*(line for change in changes for line in _bound(desk, change)))
     if not door.confirm(f"Approve {len(changes)} as {asker.name}?", yes=yes):
@@ -114,22 +116,11 @@ def schema(
     kind: Annotated[str, typer.Argument(help="runbook, delegation, connector or catalog.")] = "runbook",
 ) -> int:
     """Print the JSON Schema of a file, for editors."""
-    from pydantic import BaseModel
+    from policies.schemas import MODELS, json_schema
 
-    from policies.catalog import Catalog
-    from policies.connector import Connector
-    from policies.delegation import Delegation
-    from policies.runbook import Runbook
-
-    models: dict[str, type[BaseModel]] = {
-        "runbook": Runbook,
-        "delegation": Delegation,
-        "connector": Connector,
-        "catalog": Catalog,
-    }
-    if kind not in models:
-        raise UsageError(f"no schema {kind[:40]}", code="usage", hint=f"one of {', '.join(models)}")
-    door.data(models[kind].model_json_schema(by_alias=True))
+    if kind not in MODELS:
+        raise UsageError(f"no schema {kind[:40]}", code="usage", hint=f"one of {', '.join(MODELS)}")
+    door.data(json_schema(kind))
     return OK
 
 
@@ -138,11 +129,11 @@ def lint(door: Door, ids: _Ids = None) -> int:
     from remit.review import lint_folder
 
     problems = lint_folder(door.desk().folder, _wanted(door.desk(), ids))
-    errors = [p for p in problems if p.severity == "error"]
+    errors = [p for p in problems if not p.warning]
     if door.json:
-        door.data([p.as_json() for p in problems])
+        door.data([asdict(p) for p in problems])
     else:
-        door.text(*(p.line for p in problems))
+        door.text(*map(str, problems))
         door.say(
             f"{len(errors)} errors, {len(problems) - len(errors)} warnings"
             if problems
@@ -243,18 +234,41 @@ def _unknown(given: str, known: set[str]) -> UsageError:
 
 
 def _bound(desk: "Desk", change: "Change") -> list[str]:
-    """What an approval of ``change`` binds, in lines."""
+    """What an approval of ``change`` binds and lets happen, in lines."""
+    from remit.review import differences
+
     if change.candidate is None:
         return [f"{change.scope}: withdrawn (delegation.yaml does not name it any more)", ""]
     bundle = change.candidate.bundle
-    lines = [f"{change.scope}: {change.kind}, {bundle.digest[:23]}"]
+    lines = [f"{change.scope}: {change.kind}, {bundle.digest[:23]}", *differences(desk, change).lines[1:]]
     for part, digest in bundle.parts.items():
         mark = "*" if not change.was or part in change.parts else " "
         lines.append(f"  {mark} {part:<11} {digest[:23]}")
     author = desk.in_force.proposals.get(change.target)
     lines += [f"    proposed by {author}"] if author else []
-    lines += [f"    CANNOT BE APPROVED: {change.problem}"] if change.problem else []
     return [*lines, ""]
+
+
+def _refuse_flawed(desk: "Desk", changes: "list[Change]") -> None:
+    """One flawed change keeps all of them from being approved: it is one act."""
+    from remit.review import unsafe
+
+    for change in changes:
+        if change.problem:
+            raise RefusedError(
+                f"{change.scope}: {change.problem}",
+                code="version_reused" if "version" in change.problem else "not_approvable",
+                not_done="nothing was approved",
+                hint="mend it, or approve the others by their ids",
+            )
+        found = unsafe(desk.folder, change.scope) if change.scope in desk.folder.runbooks else []
+        if change.candidate is not None and found:
+            raise UsageError(
+                "\n".join([f"{change.scope} cannot be run safely:", *map(str, found)]),
+                code="lint",
+                not_done="nothing was approved",
+                hint="mend it, or approve the others by their ids",
+            )
 
 
 def _outcome(one: "Done") -> dict[str, Any]:
