@@ -28,12 +28,12 @@ class Surroundings:
     def look(self, task: Task, *, at: str, clock: Clock) -> Moment:
         """One look. Questions that no row can ask of ``task`` as it stands are not put to the database."""
         scopes = {"desk", f"runbook:{task.runbook}", *(f"resource:{r}" for r in task.resources)}
-        held_by = self._blocker(task)
+        held_by, glance = self._blocker(task), self._ledger.glance(task.run)
         return Moment(
             at=at,
             clock=clock,
-            signals=len(self._ledger.signals(task.run)),
-            stops=tuple(s.scope for s in self._ledger.stops() if s.scope in scopes),
+            signals=glance.signals,
+            stops=tuple(scope for scope in glance.stops if scope in scopes),
             window_opens=self._window_opens(task, at) if not task.operations else None,
             held_by=held_by,
             held_by_escalated=held_by is not None and self._ledger.info(held_by).row.escalation is not None,

@@ -4,6 +4,7 @@ The function behind a contract lives in ``tools``; guards, lint, plan and proof 
 """
 
 from enum import StrEnum
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -123,7 +124,7 @@ class ToolContract(Frozen):
     child_process: bool = False
     model: dict[str, dict[str, str]] | None = None
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """The digest that runbooks' pins and approvals bind."""
         return canonical.digest(_without_floats(self.model_dump(mode="json")))

@@ -49,6 +49,8 @@ class PolicyView:
     def now(self) -> InForce:
         """What is in force now."""
         with self._guard:
+            if self._ledger.length(DESK) == self._seq:
+                return self._view
             for entry in self._ledger.read(DESK, after=self._seq):
                 self._view = apply_desk(self._view, entry)
                 self._seq = entry.seq

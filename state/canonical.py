@@ -15,6 +15,7 @@ MAX_INTEGER: Final = 2**53 - 1
 MAX_DEPTH: Final = 32
 MAX_TEXT_BYTES: Final = 1 << 20
 MAX_DIGITS: Final = 17
+_ENCODER: Final = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 _LONE_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
@@ -47,7 +48,7 @@ def _check(value: Any, depth: int) -> None:
 def dumps(value: Any) -> str:
     """Canonical JSON text of ``value``; CanonicalError for what cannot stand in an entry."""
     _check(value, 0)
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = _ENCODER.encode(value)
     if len(text.encode()) > MAX_TEXT_BYTES:
         raise CanonicalError(f"a body is larger than {MAX_TEXT_BYTES} bytes")
     return text

@@ -8,6 +8,7 @@ import fcntl
 import os
 import time
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -55,6 +56,7 @@ class Stat:
     start_time: int
 
 
+@cache
 def boot_id() -> str:
     """Return the id that this host gave itself when it booted."""
     return (PROC / "sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()

@@ -15,6 +15,7 @@ from state.ledger.memory_tables import Posted, Tables
 from state.ledger.port import (
     Append,
     Finding,
+    Glance,
     Limit,
     Project,
     Query,
@@ -167,6 +168,15 @@ class MemoryLedger:
             return min(due, default=None)
 
     # resources
+    def glance(self, run: str) -> Glance:
+        """Read what is asked at every move."""
+        return Glance(signals=len(self.signals(run)), stops=tuple(s.scope for s in self.stops()))
+
+    def length(self, run: str) -> int:
+        """Read the seq of a chain's last entry."""
+        with self._lock:
+            return head_of(self._tables.chains.get(run, [])).seq
+
     def holder(self, resource: str) -> str | None:
         """Find the run that holds a resource."""
         with self._lock:

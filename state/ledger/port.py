@@ -144,6 +144,14 @@ class Append:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """What is asked at every move: how many signals wait for a run, and which scopes are stopped, sorted."""
+
+    signals: int
+    stops: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
     """A stop in force: its scope, who set it, when, and why."""
 
@@ -218,6 +226,12 @@ class Ledger(Protocol):
 
     def read(self, run: str, *, after: int = 0) -> list[Entry]:
         """Entries of a chain in order; empty for an unknown run."""
+
+    def glance(self, run: str) -> Glance:
+        """What is asked at every move; nothing waits for an unknown run."""
+
+    def length(self, run: str) -> int:
+        """The seq of a chain's last entry; 0 for an unknown run."""
 
     def info(self, run: str) -> RunInfo:
         """Read the derived row of a run; UnknownRunError."""

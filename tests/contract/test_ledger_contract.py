@@ -317,6 +317,22 @@ def test_stops_are_rows_and_entries(ledger: Ledger) -> None:
     assert entries[1].code == CODE
 
 
+def test_a_glance_shows_what_is_asked_at_every_move(ledger: Ledger) -> None:
+    chain = held(ledger)
+    assert ledger.glance("r1") == Glance(signals=0, stops=())
+    ledger.post(signal("s1", "r1"))
+    ledger.post(signal("s2", "r1"))
+    ledger.stop(Stop(scope="resource:a", by="lee", at=T0, why=""))
+    ledger.stop(Stop(scope="desk", by="lee", at=T0, why=""))
+    assert ledger.glance("r1") == Glance(signals=2, stops=("desk", "resource:a"))
+    chain.append(Kind.SIGNAL, folds=["s1"])
+    ledger.start("desk", by="lee", at=LATER)
+    assert ledger.glance("r1") == Glance(signals=1, stops=("resource:a",))
+    assert ledger.glance("nobody") == Glance(signals=0, stops=("resource:a",))
+    assert (ledger.length("r1"), ledger.length("nobody")) == (len(chain.entries), 0)
+    assert ledger.length(DESK) == len(ledger.read(DESK))
+
+
 def test_the_desk_is_one_chain(ledger: Ledger) -> None:
     drafts = [Draft(kind=Kind.APPROVED, body={"n": n}) for n in range(3)]
     first = ledger.append_desk(drafts[:2], at=T0, code=CODE)

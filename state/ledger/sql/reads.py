@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.engine import Connection
 
 from state import canonical
@@ -130,15 +130,6 @@ def escalated_on(resource: str) -> Select[str]:
         .join(holds, and_(holds.c.run == runs.c.run, holds.c.resource == resource))
         .where(_LIVE, runs.c.escalation.is_not(None))
         .order_by(runs.c.run)
-    )
-
-
-def attempts_on(resource: str, since: str) -> Select[int]:
-    """Compose the count of write intents on ``resource`` at ``since`` or later."""
-    return (
-        select(func.count())
-        .select_from(attempts)
-        .where(attempts.c.resource == resource, attempts.c.at >= since)
     )
 
 

@@ -83,6 +83,13 @@ def _connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def reading_connection(path: Path) -> sqlite3.Connection:
+    """Open a connection that cannot change anything; each of its statements sees what is durable by then."""
+    connection = _connect(path)
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
 def create_file(path: Path) -> None:
     """Make the file of a new ledger, readable by its owner alone; nothing happens where it exists."""
     try:

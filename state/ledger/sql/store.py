@@ -18,6 +18,7 @@ from state.ledger.derived import instant
 from state.ledger.port import (
     Append,
     Finding,
+    Glance,
     Limit,
     Project,
     Query,
@@ -31,9 +32,10 @@ from state.ledger.refusals import How, check_shape
 from state.ledger.sql import reads
 from state.ledger.sql.chains import Chains
 from state.ledger.sql.desk import Desk
+from state.ledger.sql.glance import Glances
 from state.ledger.sql.presence import MS, Presence
 from state.ledger.sql.records import every_record
-from state.ledger.sql.schema import holds, payloads, stops, workers
+from state.ledger.sql.schema import payloads, stops, workers
 from state.ledger.sql.sqlite import SqliteWriter, check_guards, reading_engine
 from state.ledger.sql.view import counting
 from state.ledger.sql.writer import Job, Writer
@@ -68,6 +70,7 @@ class SqlLedger:
         self._desk = Desk(dialect, self._chains)
         self._presence = Presence(dialect)
         self._engine = reading_engine(path)
+        self._glances = Glances(path, dialect)
         self._writer = Writer(connection)
 
     @contextmanager
@@ -110,6 +113,14 @@ class SqlLedger:
         with self._reading() as connection:
             return reads.chain(connection, run, after)
 
+    def glance(self, run: str) -> Glance:
+        """Read what is asked at every move."""
+        return self._glances.glance(run)
+
+    def length(self, run: str) -> int:
+        """Read the seq of a chain's last entry."""
+        return self._glances.length(run)
+
     def info(self, run: str) -> RunInfo:
         """Read the derived row of a run."""
         with self._reading() as connection:
@@ -142,13 +153,11 @@ class SqlLedger:
     # resources
     def holder(self, resource: str) -> str | None:
         """Find the run that holds a resource."""
-        with self._reading() as connection:
-            return connection.execute(select(holds.c.run).where(holds.c.resource == resource)).scalar()
+        return self._glances.holder(resource)
 
     def attempts_on(self, resource: str, *, since: str) -> int:
         """Count write intents on a resource since an instant, over all runs."""
-        with self._reading() as connection:
-            return connection.execute(reads.attempts_on(resource, instant(since))).scalar_one()
+        return self._glances.attempts_on(resource, instant(since))
 
     def escalated_on(self, resource: str) -> list[str]:
         """List live runs with an open escalation that hold the resource."""
@@ -245,4 +254,5 @@ class SqlLedger:
     def close(self) -> None:
         """Finish what is queued and close every connection."""
         self._engine.dispose()
+        self._glances.close()
         self._writer.close()
