@@ -127,8 +127,8 @@ def intent(
     """A write is about to be sent, with exactly these arguments; ``span_ms``: its quarantine."""
     return _draft(Kind.INTENT, Role.EXECUTOR, actor, {
         "op": op, "step": step, "item": item, "ordinal": ordinal, "undoes": undoes, "attempt": attempt,
-        "tool": tool, "resource": resource, "arguments": dict(arguments), "key": key, "digest": digest, "send_by": send_by,
-        "span_ms": span_ms, "facts": dict(facts), "granted": granted,
+        "tool": tool, "resource": resource, "arguments": dict(arguments), "key": key, "digest": digest,
+        "send_by": send_by, "span_ms": span_ms, "facts": dict(facts), "granted": granted,
     }, credential)  # fmt: skip
 
 

@@ -16,7 +16,9 @@ class Outcome(StrEnum):
 class Known(StrEnum):
     """What is known of an operation's effect on its target."""
 
-    CONFIRMED = "confirmed"  # verified, probed, said by a human's word that counts, or succeeded with nothing to read
+    CONFIRMED = (
+        "confirmed"  # verified, probed, said by a human's word that counts, or succeeded with nothing to read
+    )
     REFUTED = "refuted"  # definitely not applied
     UNKNOWN = "unknown"  # anything else
 

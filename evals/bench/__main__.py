@@ -22,14 +22,20 @@ def measure(rounds: int, many: int) -> dict[str, list[float]]:
             remit_steps.work(app, engine, [remit_steps.submit(app, "c999999")], at_once=1)  # warms up
             cell = 0
             for number in range(rounds):
-                found["bare"].append(1000 * peers.bare_loop(base / f"b{number}.db", desk.STEPS * 10) / (desk.STEPS * 10))
-                found["langgraph"].append(1000 * peers.langgraph(base / f"l{number}.db", desk.STEPS) / desk.STEPS)
+                found["bare"].append(
+                    1000 * peers.bare_loop(base / f"b{number}.db", desk.STEPS * 10) / (desk.STEPS * 10)
+                )
+                found["langgraph"].append(
+                    1000 * peers.langgraph(base / f"l{number}.db", desk.STEPS) / desk.STEPS
+                )
                 runs = [remit_steps.submit(app, f"c{cell + i}") for i in range(5)]
                 cell += 5
                 found["one"].append(1000 * remit_steps.work(app, engine, runs, at_once=1) / (5 * desk.STEPS))
                 runs = [remit_steps.submit(app, f"c{cell + i}") for i in range(many)]
                 cell += many
-                found["many"].append(1000 * remit_steps.work(app, engine, runs, at_once=many) / (many * desk.STEPS))
+                found["many"].append(
+                    1000 * remit_steps.work(app, engine, runs, at_once=many) / (many * desk.STEPS)
+                )
     return found
 
 
@@ -48,8 +54,20 @@ def main() -> None:
     rows = (
         ("two durable commits, bare", "bare", "", None, ""),
         ("remit, one run at a time", "one", "bare loop", middle["one"] / middle["bare"], "at most 3"),
-        ("LangGraph, SqliteSaver FULL, sync", "langgraph", "remit", middle["langgraph"] / middle["one"], "above 1"),
-        (f"remit, {given.many} runs at once", "many", "one at a time", middle["one"] / middle["many"], "at least 5"),
+        (
+            "LangGraph, SqliteSaver FULL, sync",
+            "langgraph",
+            "remit",
+            middle["langgraph"] / middle["one"],
+            "above 1",
+        ),
+        (
+            f"remit, {given.many} runs at once",
+            "many",
+            "one at a time",
+            middle["one"] / middle["many"],
+            "at least 5",
+        ),
     )
     for what, name, against, ratio, aim in rows:
         values = found[name]

@@ -103,5 +103,3 @@ def make(folder: Path, *, steps: int = STEPS) -> Settings:
     finally:
         desk.close()
     return settings
-
-

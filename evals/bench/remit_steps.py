@@ -28,7 +28,9 @@ def submit(app: App, cell: str) -> str:
     assert isinstance(verdict, Admitted), verdict
     empty = Task(run=str(ULID()))
     drafts = [
-        bodies.requested(actor="bench", by="bench", source="bench", ref="", delivery=None, text=None, criteria=[]),
+        bodies.requested(
+            actor="bench", by="bench", source="bench", ref="", delivery=None, text=None, criteria=[]
+        ),
         bodies.admitted(actor="bench", **verdict.terms),
     ]
     task, entries = extend(empty, drafts, at=app.ledger.now(), epoch=0, code="bench")

@@ -24,7 +24,7 @@ from state.errors import (
 )
 from state.ledger.memory import MemoryLedger
 from state.ledger.payload import payload_of
-from state.ledger.port import Ledger, Limit, Query, Row, Stop
+from state.ledger.port import Glance, Ledger, Limit, Query, Row, Stop
 from state.ledger.sql.opening import open_ledger
 from tests.ledger_kit import CODE, KEY, T0, Chain, Clock, project, row_body, signal, worker
 
