@@ -1,0 +1,220 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from remit.cli.app import run
+from remit.desk import Desk, payload_key
+from remit.errors import DeskError
+from remit.intake.principal import Asker
+from remit.settings import load
+from state.entry import DESK, Kind
+
+TWO = """schema: remit/delegation/v1
+principals:
+  lee:  {roles: [owner, operator], os: [root]}
+  olga: {roles: [owner], os: [olga]}
+  dana: {roles: [operator], os: [dana]}
+delegate:
+  - runbook: maintenance-page@1
+    mode: delegated
+    request: [operator]
+    decide: [owner]
+    target: "{inputs.service}"
+    targets: [shop, search]
+    resources: {shop: ["page:shop"], search: ["page:search"]}
+approval: {approvers: [owner], not_author: true}
+"""
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("desk") / "t"
+    assert run(["init", str(folder), "--json"]) == 0
+    return folder
+
+
+@pytest.fixture
+def folder(template, tmp_path):
+    shutil.copytree(template, tmp_path / "desk")
+    return tmp_path / "desk"
+
+
+@pytest.fixture
+def opened(folder):
+    desks = []
+
+    def opens():
+        desks.append(Desk.open(load(folder)))
+        return desks[-1]
+
+    yield opens
+    for desk in desks:
+        desk.close()
+
+
+def me(desk):
+    (name,) = desk.in_force.people().principals
+    return Asker(name=name, how="os", os_user=name)
+
+
+def edit(file, old, new):
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new))
+
+
+def book(folder):
+    return folder / "runbooks" / "maintenance-page.yaml"
+
+
+def scopes(changes):
+    return {c.scope: c.kind for c in changes}
+
+
+def test_init_makes_a_desk_that_works_at_once(folder, opened):
+    desk = opened()
+    assert desk.warnings() == []
+    assert desk.changes() == []
+    policy = desk.in_force.policy("maintenance-page@1")
+    assert policy.runbook.id == "maintenance-page"
+    assert set(policy.contracts) == {"page.read", "page.set"}
+    assert desk.in_force.people().approval.solo
+    approved = [e for e in desk.ledger.read(DESK) if e.kind is Kind.APPROVED]
+    assert [e.body["scope"] for e in approved] == ["principals", "maintenance-page@1"]
+    assert all(e.body["solo"] for e in approved)
+    assert (folder / ".remit").stat().st_mode & 0o777 == 0o700
+    assert (folder / ".remit" / "secrets" / "payload_key").stat().st_mode & 0o777 == 0o600
+
+
+SERVICE = "{name: a, env: b, supervisor: c, program: d, health_url: 'http://h:1/', system_owner: e}"
+EDITS = {
+    "delegation": ("delegation.yaml", "mode: delegated", "mode: confirm"),
+    "catalog": ("catalog.yaml", "services: []", f"services: [{SERVICE}]"),
+    "addresses": ("remit.toml", "hosts = []", 'hosts = ["127.0.0.1:80"]'),
+}
+
+
+@pytest.mark.parametrize("part", EDITS)
+def test_an_edit_is_not_in_force_and_says_so(folder, opened, part):
+    before = opened().in_force.digest("maintenance-page@1")
+    file, old, new = EDITS[part]
+    edit(folder / file, old, new)
+    desk = opened()
+    (change,) = desk.changes()
+    assert change.kind == "changed"
+    assert change.parts == (part,)
+    assert desk.in_force.digest("maintenance-page@1") == before
+    assert "the last approved version stays in force" in desk.warnings()[0]
+    (done,) = desk.approve(desk.changes(), me(desk))
+    assert done.state == "approved"
+    assert desk.changes() == []
+    assert desk.in_force.digest("maintenance-page@1") != before
+    assert before in desk.in_force.history
+
+
+def test_what_is_in_force_is_read_from_the_ledger_and_not_from_the_disk(folder, opened):
+    edit(book(folder), "writes: 2", "writes: 500")
+    assert opened().in_force.policy("maintenance-page@1").runbook.limits.writes == 2
+    shutil.rmtree(folder / "runbooks")
+    assert opened().in_force.policy("maintenance-page@1").runbook.limits.writes == 2
+
+
+def test_the_same_id_and_version_with_another_digest_is_refused(folder, opened):
+    edit(book(folder), "writes: 2", "writes: 3")
+    desk = opened()
+    (change,) = desk.changes()
+    assert "version_reused" in change.problem
+    (done,) = desk.approve([change], me(desk))
+    assert done.state == "refused"
+    assert desk.in_force.policy("maintenance-page@1").runbook.limits.writes == 2
+
+
+def test_a_comment_changes_nothing(folder, opened):
+    book(folder).write_text("# another comment\n" + book(folder).read_text())
+    assert opened().changes() == []
+
+
+def test_a_new_version_replaces_the_old_one_in_one_act(folder, opened):
+    edit(book(folder), "version: 1", "version: 2")
+    edit(folder / "delegation.yaml", "maintenance-page@1", "maintenance-page@2")
+    desk = opened()
+    assert scopes(desk.changes()) == {"maintenance-page@2": "new", "maintenance-page@1": "withdrawn"}
+    desk.approve(desk.changes(), me(desk))
+    assert set(desk.in_force.runbooks) == {"maintenance-page@2"}
+
+
+@pytest.mark.parametrize("text", ["schema: [", "", "schema: remit/delegation/v1\n", "a: 1\na: 2\n", "\x00"])
+def test_a_delegation_that_cannot_be_read_withdraws_nothing(folder, opened, text):
+    (folder / "delegation.yaml").write_text(text)
+    desk = opened()
+    assert desk.changes() == []
+    assert "maintenance-page@1" in desk.in_force.runbooks
+    assert any(w.startswith("ignored: delegation.yaml:") for w in desk.warnings())
+
+
+def test_every_problem_of_a_file_has_its_file_line_and_code(folder, opened):
+    edit(book(folder), "timeout: 5s", "timuot: 5s")
+    (folder / "runbooks" / "twin.yaml").write_text(book(folder).read_text().replace("timuot", "timeout"))
+    warnings = "\n".join(opened().warnings())
+    assert (
+        "runbooks/maintenance-page.yaml:32:5 steps.0.timuot: unknown field (did you mean timeout?)"
+        in warnings
+    )
+
+
+def test_two_files_of_one_runbook_are_told_and_the_second_ignored(folder, opened):
+    (folder / "runbooks" / "twin.yaml").write_text(book(folder).read_text())
+    desk = opened()
+    assert any("twin.yaml" in w and "already" in w for w in desk.warnings())
+    assert desk.changes() == []
+
+
+def test_a_runbook_without_delegation_cannot_run_and_is_told(folder, opened):
+    text = book(folder).read_text().replace("id: maintenance-page", "id: other")
+    (folder / "runbooks" / "other.yaml").write_text(text)
+    assert any(w.startswith("not delegated: other@1") for w in opened().warnings())
+
+
+def test_one_proposes_and_another_approves(folder, opened):
+    (folder / "delegation.yaml").write_text(TWO)
+    desk = opened()
+    desk.approve(desk.changes(), me(desk))
+    lee, olga, dana = (Asker(name=n, how="os", os_user=n) for n in ("lee", "olga", "dana"))
+    edit(folder / "delegation.yaml", "mode: delegated", "mode: confirm")
+    desk = opened()
+    (done,) = desk.approve(desk.changes(), lee)
+    assert (done.state, done.verdict.code) == ("proposed", "own_change")
+    (done,) = desk.approve(desk.changes(), lee)
+    assert done.state == "refused"
+    (done,) = desk.approve(desk.changes(), dana)
+    assert done.verdict.code == "not_an_approver"
+    assert desk.in_force.policy("maintenance-page@1").delegation.mode == "delegated"
+    (done,) = desk.approve(desk.changes(), olga)
+    assert (done.state, done.verdict.solo) == ("approved", False)
+    assert desk.in_force.policy("maintenance-page@1").delegation.mode == "confirm"
+    assert desk.in_force.runbooks["maintenance-page@1"].author == "lee"
+
+
+def test_who_may_approve_is_judged_by_the_rules_before_the_act(folder, opened):
+    (folder / "delegation.yaml").write_text(TWO)
+    desk = opened()
+    eve = Asker(name="lee", how="as", os_user="eve")  # an owner only by the file that is to be approved
+    done = desk.approve(desk.changes(), eve)
+    assert {d.state for d in done} == {"refused"}
+
+
+def test_a_payload_key_that_is_none_is_refused(folder):
+    file = folder / ".remit" / "secrets" / "payload_key"
+    for text in ("", "xyz", "00ff"):
+        file.write_text(text)
+        with pytest.raises(DeskError) as raised:
+            payload_key(load(folder))
+        assert raised.value.code == "bad_payload_key"
+
+
+def test_the_sample_that_init_copies_is_the_one_beside_the_code(folder):
+    import remit.sample
+
+    source = Path(remit.sample.__file__).parent
+    assert book(folder).read_bytes() == (source / "runbooks" / "maintenance-page.yaml").read_bytes()
