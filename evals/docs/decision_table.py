@@ -13,9 +13,9 @@ from policies.moves import ROWS
 
 _INTRO: Final = """
 What a run does next is the answer of the first row that matches. The rows stand in the order in which they
-are asked; row 17 is asked in two places. They are pure functions of the run's entries, its pinned runbook and a
-moment; nothing else has a say. A model may put a wait, another look or an escalation in the place of a move,
-never a send.
+are asked; row 17 is asked in two places. They are pure functions of the run's entries, its pinned runbook and
+a moment; nothing else has a say. A model may put a wait, another look or an escalation in the place of a
+move, never a send.
 
 Row 1 is not in the table: a run whose entries do not add up is *stuck*, and no row is asked about it. A human
 ends it with `remit esc abort --raw`.
@@ -75,7 +75,7 @@ def _said(move: type[Move], call: ast.Call) -> str:
     telling = {Turn: "to", Close: "state", Escalate: "reason", Wait: "reason"}.get(move)
     for keyword in call.keywords:
         if keyword.arg == telling and isinstance(keyword.value, ast.Constant):
-            return f"{move.__name__} `{keyword.value.value}`"
+            return f"{move.__name__} `{keyword.value.value!s}`"
         if keyword.arg == telling and isinstance(keyword.value, ast.Attribute):
             return f"{move.__name__} `{keyword.value.attr.lower()}`"
     return move.__name__

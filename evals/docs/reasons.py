@@ -40,8 +40,8 @@ def _rows(rows: Mapping[str, Reason]) -> list[str]:
     """Rows that share what remit does, under one sentence that says it; the rest in a last table."""
     shared: dict[str, list[tuple[str, str, str]]] = {}
     if all(code.isdigit() for code in rows):  # exit codes are looked up by their number
-        told = [(markdown.code(code), row.does, row.see, row.do) for code, row in rows.items()]
-        return [markdown.table(_FOUR, told)]
+        in_order = [(markdown.code(code), row.does, row.see, row.do) for code, row in rows.items()]
+        return [markdown.table(_FOUR, in_order)]
     for code, row in rows.items():
         shared.setdefault(row.does, []).append((markdown.code(code), row.see, row.do))
     parts, single = [], []
