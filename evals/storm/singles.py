@@ -1,4 +1,4 @@
-"""One run at a time on a storm's desk: paused, taken over, changed behind its back."""
+"""A few runs side by side on a storm's desk: paused, taken over, changed behind their back."""
 
 import json
 import os
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from evals.storm import desk
-from evals.storm.processes import ROOT, Finished, Nursery, nursery, remit
+from evals.storm.processes import ROOT, Nursery, nursery, remit
 from evals.storm.target import Target, running_target
 from remit.worker.identity import stat_of
 
@@ -29,15 +29,16 @@ class Place:
     target: Target
     children: Nursery
 
-    def drain(self) -> Finished:
-        """Let a second process, freshly started, do what there is to do."""
-        return remit("worker", "--drain", env=self.env)
+    def drain(self) -> None:
+        """Let another process, freshly started, do what there is to do."""
+        done = remit("worker", "--drain", env=self.env)
+        assert done.exit == 0, done.out
 
-    def record(self, thing: str) -> dict[str, Any]:
-        """The record of the only run on a thing."""
-        listed = remit("runs", "list", "--all", "--json", env=self.env)
-        (record,) = [r for r in json.loads(listed.out) if r["inputs"]["thing"] == thing]
-        found: dict[str, Any] = record
+    def records(self) -> dict[str, dict[str, Any]]:
+        """Give every run's record by its thing, of which no two runs have one."""
+        listed = json.loads(remit("runs", "list", "--all", "--json", env=self.env).out)
+        found = {record["inputs"]["thing"]: record for record in listed}
+        assert len(found) == len(listed)
         return found
 
     def effects(self, thing: str) -> list[int]:
@@ -100,12 +101,12 @@ def child_of(pid: int) -> int:
     return int(found()[0])
 
 
-def wait_until_paused(pid: int) -> None:
-    """Wait until a process has stopped itself, and its lease is over."""
+def wait_until_paused(pids: Sequence[int]) -> None:
+    """Wait until these processes have stopped themselves, and their leases are over."""
 
     def stopped() -> bool:
-        stat = stat_of(pid)
-        return stat is not None and stat.state == "T"
+        stats = [stat_of(pid) for pid in pids]
+        return all(stat is not None and stat.state == "T" for stat in stats)
 
     wait_for(stopped)
     time.sleep(LEASE_S * 1.2)

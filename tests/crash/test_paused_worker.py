@@ -1,8 +1,9 @@
-"""A worker that is stopped between its last check and its send, and comes too late, or never."""
+"""Workers that are stopped between their last check and their send, and come too late, or never."""
 
 import shutil
 import subprocess
 import time
+from contextlib import ExitStack
 
 import pytest
 
@@ -20,88 +21,88 @@ from evals.storm.singles import (
 )
 
 pytestmark = [pytest.mark.crash, pytest.mark.timeout(300)]
-PAUSED = {PAUSE_AT: "before_send"}
+SETTLES = ("native_key", "natural_key", "conditional_write")
+RUNS = {kind: (runbook_id(kind), "before_send:1") for kind in KINDS}
+RUNS |= {"stop": ("storm-restart", "before_send:1"), "start": ("storm-restart", "before_send:2")}
+EFFECTS = {kind: [GOAL] for kind in KINDS} | {"none": []}
+EFFECTS |= {"stop": [STOPPED, GOAL], "start": [STOPPED, GOAL]}
 
 
 @pytest.fixture(scope="module")
-def where(tmp_path_factory):
-    with place(tmp_path_factory.mktemp("paused")) as where:
-        yield where
+def fenced(tmp_path_factory):
+    """All of them paused on this host, and what they came to once a second process had drained."""
+    with place(tmp_path_factory.mktemp("fenced")) as where:
+        children = {
+            name.replace("_", "-"): where.children.start(
+                name, command(runbook, name.replace("_", "-")), env={PAUSE_AT: point}
+            )
+            for name, (runbook, point) in RUNS.items()
+        }
+        assert all(child.started.wait(60) for child in children.values())
+        wait_until_paused([child.pid for child in children.values()])
+        where.drain()
+        ends = {thing: child.wait(10) for thing, child in children.items()}
+        records = where.records()
+        yield {thing: (ends[thing], records[thing], where.effects(thing)) for thing in children}
 
 
-@pytest.fixture
-def another_namespace(require):
+@pytest.mark.parametrize("name", RUNS)
+def test_on_the_same_host_it_is_fenced(fenced, name):
+    end, record, effects = fenced[name.replace("_", "-")]
+    assert end == KILLED
+    assert effects == EFFECTS[name]  # an old stop never lands behind our start
+    if name == "none":
+        assert (record["state"], record["reason"]) == ("escalated", "ambiguous")
+        assert record["packet"]
+    else:
+        assert record["state"] == "completed"
+
+
+@pytest.fixture(scope="module")
+def unproven(tmp_path_factory, require):
+    """All of them paused where nobody here can tell their end: drained, woken behind it, drained again."""
     unshare = shutil.which("unshare")
     permitted = unshare and subprocess.run([unshare, "--pid", "--fork", "true"], check=False).returncode == 0
     require("permission for `unshare --pid`", permitted)
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_on_the_same_host_it_is_fenced(where, kind):
-    thing = f"fenced-{runbook_id(kind)}"
-    child = where.children.start(thing, command(runbook_id(kind), thing), env=PAUSED)
-    child.started.wait(30)
-    wait_until_paused(child.pid)
-    assert where.drain().exit == 0
-    assert child.wait(5) == KILLED
-    record = where.record(thing)
-    if kind == "none":
-        assert (record["state"], record["reason"]) == ("escalated", "ambiguous")
-        assert where.effects(thing) == []
-    else:
-        assert record["state"] == "completed"
-        assert where.effects(thing) == [GOAL]
-
-
-@pytest.mark.parametrize(("point", "op"), [("before_send:1", "stop"), ("before_send:2", "start")])
-def test_an_old_stop_never_lands_behind_our_start(where, point, op):
-    thing = f"fenced-{op}"
-    child = where.children.start(thing, command("storm-restart", thing), env={PAUSE_AT: point})
-    child.started.wait(30)
-    wait_until_paused(child.pid)
-    assert where.drain().exit == 0
-    assert child.wait(5) == KILLED
-    assert where.record(thing)["state"] == "completed"
-    assert where.effects(thing) == [STOPPED, GOAL]
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.usefixtures("another_namespace")
-def test_where_its_death_cannot_be_proven_only_the_target_can_settle(where, kind):
-    thing = f"unproven-{runbook_id(kind)}"
-    with in_another_namespace(where, command(runbook_id(kind), thing), PAUSED) as outer:
-        sender = child_of(child_of(outer.pid))
-        wait_until_paused(sender)
-        assert where.drain().exit == 0
-        record = where.record(thing)
-        settled = kind in ("native_key", "natural_key", "conditional_write")
-        if settled:
-            assert record["state"] == "completed"
-            assert where.effects(thing) == [GOAL]
-        else:
-            assert (record["state"], record["reason"]) == ("escalated", "unproven_sender")
-            assert record["packet"]
-            assert where.effects(thing) == []
-        before = where.requests(thing)
-        wake(sender)
-        wait_for(lambda: where.requests(thing) > before)  # it sends, however late
+    runs = {name.replace("_", "-"): run for name, run in RUNS.items() if name != "start"}
+    with place(tmp_path_factory.mktemp("unproven")) as where, ExitStack() as started:
+        outer = [
+            started.enter_context(in_another_namespace(where, command(runbook, thing), {PAUSE_AT: point}))
+            for thing, (runbook, point) in runs.items()
+        ]
+        senders = [child_of(child_of(process.pid)) for process in outer]
+        wait_until_paused(senders)
+        where.drain()
+        before = {thing: (where.effects(thing), where.requests(thing)) for thing in runs}
+        records = where.records()
+        for sender in senders:
+            wake(sender)
+        wait_for(lambda: all(where.requests(thing) > before[thing][1] for thing in runs))  # however late
         time.sleep(0.5)
-    assert where.effects(thing) == [GOAL]
-    assert where.drain().exit == 0
-    assert where.record(thing)["state"] == record["state"]
+        where.drain()
+        again = where.records()
+        yield {
+            thing: (records[thing], before[thing][0], again[thing], where.effects(thing)) for thing in runs
+        }
 
 
-@pytest.mark.usefixtures("another_namespace")
-def test_a_stop_that_may_still_come_keeps_us_from_starting(where):
-    thing = "unproven-stop"
-    with in_another_namespace(where, command("storm-restart", thing), PAUSED) as outer:
-        sender = child_of(child_of(outer.pid))
-        wait_until_paused(sender)
-        assert where.drain().exit == 0
-        record = where.record(thing)
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_its_death_cannot_be_proven_only_the_target_can_settle(unproven, kind):
+    record, effects, again, in_the_end = unproven[kind.replace("_", "-")]
+    if kind in SETTLES:
+        assert record["state"] == "completed"
+        assert effects == [GOAL]
+    else:
         assert (record["state"], record["reason"]) == ("escalated", "unproven_sender")
-        assert where.effects(thing) == []
-        wake(sender)
-        wait_for(lambda: where.effects(thing) == [STOPPED])
-    assert where.drain().exit == 0
-    assert where.effects(thing) == [STOPPED]
+        assert record["packet"]
+        assert effects == []
+    assert in_the_end == [GOAL]
+    assert again["state"] == record["state"]
+
+
+def test_a_stop_that_may_still_come_keeps_us_from_starting(unproven):
+    record, effects, again, in_the_end = unproven["stop"]
+    assert (record["state"], record["reason"]) == ("escalated", "unproven_sender")
+    assert effects == []
+    assert in_the_end == [STOPPED]
+    assert again["state"] == "escalated"
