@@ -16,7 +16,7 @@ DAY_MINUTES: Final = 24 * 60
 WEEK_MINUTES: Final = 7 * DAY_MINUTES
 _SEARCH_STEPS: Final = 3
 
-PrincipalName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_.-]{0,62}$")]
+PrincipalName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.@-]{0,62}$")]
 Role = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 RunbookRef = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}@[1-9][0-9]{0,6}$")]
 # Segments between slashes; a star stands for any text inside its segment and never crosses a slash.

@@ -322,7 +322,9 @@ class Runbook(Frozen):
     id: Id
     version: int = Field(ge=1, le=1_000_000)
     title: Prose
-    owner: Annotated[str, Field(pattern=r"^(role|principal):[a-z][a-z0-9_.-]{0,62}$")]
+    owner: Annotated[
+        str, Field(pattern=r"^(role:[a-z][a-z0-9-]{0,62}|principal:[A-Za-z0-9_][A-Za-z0-9_.@-]{0,62})$")
+    ]
     summary: Annotated[str, Field(max_length=2000)] = ""
     triggers: Triggers
     inputs: Annotated[dict[Name, ValueSpec], Field(max_length=40)]

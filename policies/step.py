@@ -17,7 +17,10 @@ ToolName = Annotated[str, Field(pattern=TOOL, max_length=80)]
 Expression = Annotated[str, Field(min_length=1, max_length=2000)]
 Prose = Annotated[str, Field(min_length=1, max_length=600)]
 Reason = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,40}$")]
-Whom = Annotated[str, Field(pattern=r"^((role|principal):[a-z][a-z0-9_.-]{0,62}|system_owner)$")]
+Whom = Annotated[
+    str,
+    Field(pattern=r"^(role:[a-z][a-z0-9-]{0,62}|principal:[A-Za-z0-9_][A-Za-z0-9_.@-]{0,62}|system_owner)$"),
+]
 Literals = str | int | bool
 Arguments = Annotated[dict[Name, Literals], Field(max_length=40)]
 

@@ -5,10 +5,12 @@ from typing import Final
 
 from policies import templates
 from policies.cel_types import infer, kind
+from policies.contract import StringSpec
 from policies.errors import Problem
 from policies.expressions import compile_expression
 from policies.lint.calls import shape_of_path
 from policies.lint.subject import Subject
+from policies.runbook import SeverityBy
 from policies.scope import RESERVED
 from policies.sites import Place
 from policies.step import Check, Rollback
@@ -107,11 +109,23 @@ def inputs_known(subject: Subject) -> Iterator[Problem]:
         if name not in book.inputs:
             known = ", ".join(book.inputs) or "none"
             yield subject.problem(path, f"there is no input {name}; known are {known}", "unknown_name")
+    yield from _severities(subject)
     if book.triggers.alert is not None:
         for name in book.inputs:
             if name not in book.triggers.alert.map:
                 message = f"an alert would not say {name}"
                 yield subject.problem(("triggers", "alert"), message, "trigger_misses_input", key=True)
+
+
+def _severities(subject: Subject) -> Iterator[Problem]:
+    severity = subject.runbook.escalation.severity
+    if not isinstance(severity, SeverityBy):
+        return
+    spec = subject.runbook.inputs.get(severity.by.removeprefix("inputs."))
+    for value in severity.__pydantic_extra__:
+        if isinstance(spec, StringSpec) and spec.enum is not None and value not in spec.enum:
+            message = f"{severity.by} is never {value}; it is one of {', '.join(spec.enum)}"
+            yield subject.problem(("escalation", "severity", value), message, "unknown_value", key=True)
 
 
 def _input_names(subject: Subject) -> Iterator[tuple[Path, str]]:

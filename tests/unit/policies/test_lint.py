@@ -62,6 +62,7 @@ CASES = [
     ("unknown_name", "triggers.chat.1", SERVICE, [("recover {service} in", "recover {program} in")]),
     ("unknown_name", "triggers.alert.map.servce", SERVICE, [("map: {service:", "map: {servce:")]),
     ("unknown_name", "refuse.1.when", RESYNC, [("inputs.user.startsWith", "account.id.startsWith")]),
+    ("unknown_value", "escalation.severity.production", SERVICE, [("prod: high", "production: high")]),
     ("trigger_misses_input", "triggers.alert", SERVICE, [(", env: labels.env}", "}")]),
     ("wrong_type", "completion.0.expect", SERVICE, [("expect: health.answered && health.status == 200, within", 'expect: health.answered && health.status == "200", within')]),
     ("wrong_type", "completion.1.expect", SERVICE, [("still-running, expect: 'proc.state == \"RUNNING\"'", "still-running, expect: proc.state")]),

@@ -1,3 +1,5 @@
+import re
+import time
 import unicodedata
 
 import pytest
@@ -65,8 +67,14 @@ def test_what_is_taken_is_composed_and_prints(text):
         "^[a-z][a-z0-9-]{1,30}$",
         "^acc-[0-9]{1,9}$",
         "(a|b)+c",
+        "^[a-z]+-[a-z]+-[a-z]+-[0-9]+$",
+        "^[^@]+@[a-z.]+$",
+        ".*x.*",
+        "(foo|bar){1,5}",
+        r"\w+ \w+ \w+ \w+",
         "a*b*",
         "([a-z]{1,4}-){1,5}x",
+        "^[a-z]{1,40}(-[0-9]{1,9})?$",
         "^g-[0-9]+$",
         "",
         r"\d+\.\d+",
@@ -80,6 +88,18 @@ def test_a_pattern_that_runs_in_time_is_taken(pattern):
     "pattern",
     [
         "(a+)+",
+        "(aa?)+",
+        "(a|ab|b)*c",
+        "(foo|bar)*",
+        ".*.*.*",
+        "a*a*a*a*b",
+        "[a-z]+x[a-z]+y[a-z]+",
+        r"\w+-?\w+-?\w+",
+        "(a*)(a*)(a*)",
+        "a*(b|)a*(b|)a*",
+        "a*b?a*b?a*",
+        "([a-z]+){1,5}x",
+        "(x[a-z]*)?(x[a-z]*)?(x[a-z]*)?",
         "([a-z]+)*$",
         "(a*)*",
         "((a|b)+c?)+",
@@ -95,3 +115,14 @@ def test_a_pattern_that_runs_in_time_is_taken(pattern):
 )
 def test_a_pattern_that_can_crawl_or_is_none_is_not(pattern):
     assert pattern_flaw(pattern) is not None
+
+
+@pytest.mark.parametrize(
+    "pattern", ["^[a-z]+-[a-z]+-[a-z]+-[0-9]+$", ".*x.*", "^[^@]+@[a-z.]+$", "^[a-z][a-z0-9-]{1,30}$"]
+)
+def test_no_text_of_the_greatest_length_makes_a_pattern_crawl(pattern):
+    assert pattern_flaw(pattern) is None
+    for text in ("a" * 2000, "ab-" * 666, "a-" * 1000, "x" * 1999 + "!"):
+        started = time.process_time()
+        re.fullmatch(pattern, text, re.ASCII)
+        assert time.process_time() - started < 0.5
