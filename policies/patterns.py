@@ -6,11 +6,14 @@ can be divided between them in more than one way. Some harmless patterns are ref
 written in another way.
 """
 
+import importlib
 import re
 from collections.abc import Callable
-from re import _constants as constants  # type: ignore[attr-defined]
-from re import _parser as parser  # type: ignore[attr-defined]
 from typing import Any, Final
+
+# The standard library's own reader of patterns: the only one that reads them as ``re`` will.
+constants: Any = importlib.import_module("re._constants")
+parser: Any = importlib.import_module("re._parser")
 
 MAX_LENGTH: Final = 500
 _LONG: Final = 16  # a repeat of fewer cannot multiply into trouble
