@@ -22,6 +22,7 @@ from state.task import Escalation, Operation, Task
 CHOICES: Final = ("resume", "retry_once", "mark_done", "roll_back", "abort")
 WORDS: Final = ("applied", "not_applied", "unknown")
 BASIS_DIGITS: Final = 8
+COMPLETION_ROW: Final = 23
 
 _ENDS: Final = {
     "mark_done": "ends the run as closed_by_human; what was verified is listed",
@@ -117,7 +118,7 @@ class Refusal:
 
 def kind_of(task: Task, escalation: Escalation) -> str:
     """The row of ``TABLE`` for a stop."""
-    if escalation.reason in ("verify_failed", "verify_unknown") and escalation.step == "completion":
+    if escalation.row == COMPLETION_ROW:
         return "completion"
     return "rollback" if task.direction == "rolling_back" else KINDS[escalation.reason]
 
@@ -204,11 +205,12 @@ def _not_open(task: Task, proposal: Proposal) -> Refusal:
 
 
 def _judge_words(s: Situation, offer: Offer, proposal: Proposal) -> Refusal | None:
-    open_ids = {o.id for o in unsettled(s)}
+    asked = "effect" in offer.needs
+    open_ids = {o.id for o in unsettled(s)} if asked else set[str]()
     strange = set(proposal.words) - open_ids
     if strange:
         return Refusal(code="word_not_asked", message=f"nothing is open about {', '.join(sorted(strange))}")
-    if "effect" in offer.needs or proposal.words:
+    if asked:
         missing = open_ids - set(proposal.words)
         if missing:
             return Refusal(
@@ -244,6 +246,7 @@ def honoured(s: Situation, operation: Operation) -> bool:
     write = s.write_of(operation)
     return (
         flight.own_outcome_open(operation)
+        and not (operation.undoes is None and s.rolling_back)
         and operation.word is None
         and not operation.conflicted
         and flight.settles_doubles(operation, write, s.moment)
@@ -255,7 +258,7 @@ def _word(s: Situation, does: str, choice: str, *, evidence: bool = False) -> Of
     pending = unsettled(s)
     needs = ("effect", "evidence") if pending else ("evidence",) if evidence else ()
     unproven = [
-        a for o in pending for a in o.attempts if a.undecided and not _attested_or_proven(s, a.epoch, o)
+        a for o in pending for a in flight.unproven(s.task, o, s.moment) if a.epoch not in s.task.attested
     ]
     if unproven:
         return Offer(
@@ -264,13 +267,6 @@ def _word(s: Situation, does: str, choice: str, *, evidence: bool = False) -> Of
         )  # fmt: skip
     left = max((_word_left_ms(s, o) for o in pending), default=0)
     return Offer(id=choice, allowed=True, does=does, needs=needs, not_before_ms=left)
-
-
-def _attested_or_proven(s: Situation, epoch: int, operation: Operation) -> bool:
-    attempt = next(a for a in operation.attempts if a.epoch == epoch)
-    return (
-        epoch in s.task.attested or flight.licence(s.task, attempt, s.moment) is not flight.Licence.UNPROVEN
-    )
 
 
 def _word_left_ms(s: Situation, operation: Operation) -> int:

@@ -51,13 +51,17 @@ def _left_ms(start: Clock, span_ms: int, moment: Moment) -> int:
 def quarantine_left_ms(task: Task, attempt: Attempt, moment: Moment) -> int:
     """Milliseconds until what a probe shows counts for ``attempt``; 0 when it does.
 
-    The span is waited out on this host's monotonic clock, from the return of the sending call, else from the
-    first claim after it; clocks of other hosts are not used.
+    The span is waited out on this host's monotonic clock, from the return of the sending call, else from
+    the first claim here after it; clocks of other hosts are not used. A sender that only a later claim saw
+    dead may have been paused until then, and have sent at its very end: its span begins with that claim.
     """
     if attempt.returned is not None and attempt.returned.boot_id == moment.clock.boot_id:
         return _left_ms(attempt.returned, attempt.span_ms, moment)
+    behind = attempt.epoch + 1
+    if attempt.returned is None:
+        behind = task.proven_dead.get(attempt.epoch, behind)
     for claim in task.claims:
-        if claim.epoch > attempt.epoch and claim.clock.boot_id == moment.clock.boot_id:
+        if claim.epoch >= behind and claim.clock.boot_id == moment.clock.boot_id:
             return _left_ms(claim.clock, attempt.span_ms, moment)
     return attempt.span_ms
 

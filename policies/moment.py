@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from state.fold.reduce import NOT_COUNTED
 from state.instants import seconds_between
 from state.task import Clock, Task
 
@@ -35,4 +36,6 @@ class Moment:
         """Time of ``task`` that counts against its deadline, up to now, in milliseconds."""
         if not task.claims:
             return 0
+        if task.waiting is not None and task.waiting.reason in NOT_COUNTED:
+            return task.spent_ms
         return task.spent_ms + max(0, self.ms_since(task.last_at))

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from policies import flight
 from policies.checks import CheckView, view_all
@@ -131,13 +132,19 @@ class Situation:
         sends = sum(a.counts and not a.granted for o in self.operations(slot) for a in o.attempts)
         return max(0, sends - 1)
 
+    def unpaid_in_a_row(self, operation: Operation) -> int:
+        """The newest sends of an operation that drew on no budget, since a human last decided."""
+        sends = [a for a in operation.attempts if a.seq > self.decided_seq]
+        return sum(1 for _ in takewhile(lambda a: not a.counts, reversed(sends)))
+
     def step_left(self, slot: Slot) -> bool:
         """The slot's own budget has a send left."""
         return self.step_used(slot) < slot.write.budget
 
     def writes_left(self) -> bool:
-        """``limits.writes`` (and what humans granted) has a forward write left."""
-        return self.task.writes_used() + 1 <= self.plan.writes + self.task.granted
+        """``limits.writes`` has a forward write left, or a human has granted one."""
+        unpaid = sum(a.counts and not a.granted for o in self.task.forward for a in o.attempts)
+        return self.task.grant_open or unpaid + 1 <= self.plan.writes
 
     def resource_spent(self) -> str | None:
         """A resource of the run on which the sends of all runs are used up."""
@@ -155,12 +162,30 @@ class Situation:
         """Milliseconds until a read may be trusted to show a write accepted at ``since``."""
         return max(0, write.read_lag_ms - self.moment.ms_since(since)) if since else 0
 
+    def operation_lag_left_ms(self, operation: Operation) -> int:
+        """Milliseconds until a read may be trusted to show an operation, and what a human did about it."""
+        write = self.write_of(operation)
+        return max(self.lag_left_ms(at, write) for at in (operation.accepted_at, self.decided_at))
+
     def longest_lag_left_ms(self) -> int:
-        """Milliseconds until every write of the run may be trusted to show."""
-        return max(
-            (self.lag_left_ms(o.accepted_at or o.last.at, self.write_of(o)) for o in self.task.operations),
-            default=0,
-        )
+        """Milliseconds until every write of the run, and what a human did, may be trusted to show."""
+        lags = [self.lag_left_ms(o.accepted_at or o.last.at, self.write_of(o)) for o in self.task.operations]
+        by_hand = [
+            self.lag_left_ms(self.decided_at, w) for s in self.plan.steps for w in (s.write, s.undo) if w
+        ]
+        return max((*lags, *by_hand), default=0)
+
+    @property
+    def decided_at(self) -> str | None:
+        """When the newest decision came in: a human's own work counts as a write until then."""
+        decisions = [e.decision for e in self.task.escalations if e.decision is not None]
+        return decisions[-1].at if decisions else None
+
+    @property
+    def decided_seq(self) -> int:
+        """The seq of the newest decision; 0 without one."""
+        decisions = [e.decision for e in self.task.escalations if e.decision is not None]
+        return decisions[-1].seq if decisions else 0
 
     def backoff_left_ms(self, operation: Operation, slot: Slot) -> int:
         """Milliseconds of the backoff before the next send in this slot."""

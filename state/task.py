@@ -290,7 +290,9 @@ class Task:
     epoch: int = 0
     claims: tuple[Claim, ...] = ()
     idle_claims: int = 0  # claims in a row with nothing but hydration between them
-    proven_dead: frozenset[int] = frozenset()
+    proven_dead: Mapping[int, int] = field(
+        default_factory=_empty
+    )  # epoch -> the claim (its epoch) that saw its process unable to send
     attested: Mapping[int, Clock] = field(
         default_factory=_empty
     )  # epoch -> when a human stated that its process is dead

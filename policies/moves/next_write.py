@@ -67,19 +67,24 @@ def row_19_denied(s: Situation) -> Move | None:
 def row_20_confirmation(s: Situation) -> Move | None:
     """A write is due, mode confirm: a human must have confirmed exactly it."""
     write = due(s)
-    if write is None or s.task.mode != "confirm":
+    return unconfirmed(s, write, row=20) if write is not None else None
+
+
+def unconfirmed(s: Situation, write: Due, *, row: int) -> Move | None:
+    """What mode ``confirm`` still needs before ``write``; None where nothing."""
+    if s.task.mode != "confirm":
         return None
     asked = s.task.confirmations.get(write.op)
     if asked is None:
-        return as_move(AskConfirmation, write, row=20)
+        return as_move(AskConfirmation, write, row=row)
     if asked.answer == "yes":
         return None
     if asked.answer is not None:
-        return Escalate(row=20, reason="confirmation_refused", step=write.step, detail=write.op)
+        return Escalate(row=row, reason="confirmation_refused", step=write.step, detail=write.op)
     left = s.ms_until(asked.expires_at)
     if left <= 0:
-        return Escalate(row=20, reason="confirmation_expired", step=write.step, detail=write.op)
-    return Wait(row=20, reason="confirmation", ms=left, detail=write.op)
+        return Escalate(row=row, reason="confirmation_expired", step=write.step, detail=write.op)
+    return Wait(row=row, reason="confirmation", ms=left, detail=write.op)
 
 
 def as_move(kind: type[DueMove], write: Due, *, row: int) -> DueMove:

@@ -1,11 +1,16 @@
 """Rows 10 to 15: conflicts, cancelling, and what becomes of the operation that is open."""
 
+from typing import Final
+
 from policies.checks import Standing
 from policies.move import Close, Confirm, Escalate, Leave, Move, Observe, Turn, Wait
 from policies.moves.ends import leave_or_end
 from policies.situation import DEFINITE, Situation
 from state.outcome import Outcome
 from state.task import Direction, Operation
+
+# Faults of the desk (a credential, a 401) cost no budget; this many in a row are for a human all the same.
+MAX_UNPAID: Final = 10
 
 
 def row_10_conflict(s: Situation) -> Move | None:
@@ -22,7 +27,7 @@ def row_11_check_open_operation(s: Situation) -> Move | None:
     if operation is None or not (operation.settled is Outcome.SUCCEEDED or operation.judged):
         return None
     write = s.write_of(operation)
-    if left := s.lag_left_ms(operation.accepted_at, write):
+    if left := s.operation_lag_left_ms(operation):
         return Wait(row=11, reason="read_lag", ms=left, detail=operation.id)
     if not write.checks:
         return Confirm(row=11, op=operation.id) if operation.settled is Outcome.SUCCEEDED else None
@@ -87,9 +92,13 @@ def row_14_refused(s: Situation) -> Move | None:
 def row_15_not_applied(s: Situation) -> Move | None:
     """Definitely not applied, or not sent: the same operation again while the step's budget lasts."""
     operation = s.open_operation()
-    if operation is None or operation.settled not in DEFINITE or s.task.grant_open:
+    if operation is None or operation.settled not in DEFINITE:
         return None
     slot = s.slot_of(operation)
+    if s.unpaid_in_a_row(operation) >= MAX_UNPAID:
+        return leave_or_end(s, 15, "retries_exhausted", slot, operation)
+    if s.task.grant_open:
+        return None
     unpaid = not operation.last.counts
     if unpaid or ("not_applied" in slot.write.retry_after and s.step_left(slot)):
         if not unpaid and (left := s.backoff_left_ms(operation, slot)):

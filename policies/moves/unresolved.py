@@ -4,8 +4,9 @@ from policies import flight
 from policies.checks import Standing
 from policies.move import Escalate, Move, Observe, Probe, Send, Wait
 from policies.moves.ends import held_back
-from policies.situation import Situation
-from state.outcome import Known
+from policies.moves.next_write import unconfirmed
+from policies.situation import Situation, Slot
+from state.outcome import Known, Outcome
 from state.task import Operation
 
 
@@ -15,27 +16,35 @@ def row_7_send_again(s: Situation) -> Move | None:
     if operation is None or not flight.own_outcome_open(operation):
         return None
     slot = s.slot_of(operation)
-    forward = operation.undoes is None
-    if (
-        operation.conflicted
-        or operation.word is not None
-        or (s.task.denial is not None and s.task.denial.op == operation.id)
-        or not flight.settles_doubles(operation, slot.write, s.moment)
-        or not (s.step_left(slot) or s.task.grant_open)
-    ):
-        return None
-    if forward and (
-        s.rolling_back or s.task.cancel is not None or s.deadline_passed() or not s.writes_left()
-    ):
+    if not _may_send_again(s, operation, slot):
         return None
     if held := held_back(s, 7):
         return held
     if left := s.backoff_left_ms(operation, slot):
         return Wait(row=7, reason="backoff", ms=left)
-    return Send(
+    again = Send(
         row=7, op=operation.id, step=operation.step, item=operation.item, ordinal=operation.ordinal,
         undoes=operation.undoes, attempt=len(operation.attempts) + 1, granted=s.task.grant_open,
     )  # fmt: skip
+    missing = unconfirmed(s, again, row=7)
+    if isinstance(missing, Escalate):
+        return None  # nobody wants it sent again: then it has to be found out
+    return missing or again
+
+
+def _may_send_again(s: Situation, operation: Operation, slot: Slot) -> bool:
+    if (
+        operation.conflicted
+        or operation.word is not None
+        or operation.last.outcome is Outcome.REFUSED
+        or (s.task.denial is not None and s.task.denial.op == operation.id)
+        or not flight.settles_doubles(operation, slot.write, s.moment)
+        or not (s.step_left(slot) or s.task.grant_open)
+    ):
+        return False
+    if operation.undoes is not None:
+        return True
+    return not (s.rolling_back or s.task.cancel is not None or s.deadline_passed()) and s.writes_left()
 
 
 def row_8_find_out(s: Situation) -> Move | None:

@@ -28,7 +28,9 @@ def _unpause(task: Task, body: dict[str, Any], by: str) -> Task:  # noqa: ARG001
 
 
 def _ack(task: Task, body: dict[str, Any], by: str) -> Task:
-    return _newest(task, replace(task.escalations[-1], acknowledged_by=by)) if body["escalation"] else task
+    if not body["escalation"] or not task.escalations:
+        return task
+    return _newest(task, replace(task.escalations[-1], acknowledged_by=by))
 
 
 def _attest(task: Task, body: dict[str, Any], by: str) -> Task:
@@ -42,7 +44,9 @@ def _attest(task: Task, body: dict[str, Any], by: str) -> Task:
 
 
 def _confirm(task: Task, body: dict[str, Any], by: str) -> Task:
-    asked = task.confirmations[body["op"]]
+    asked = task.confirmations.get(body["op"])
+    if asked is None:
+        return task
     answered = replace(asked, answer=body["answer"], by=by)
     return replace(task, confirmations=MappingProxyType({**task.confirmations, body["op"]: answered}))
 
@@ -126,7 +130,9 @@ def _granted(task: Task, entry: Entry) -> Task:
     return replace(
         _newest(task, replace(escalation, decision=replace(escalation.decision, carried_out=True))),
         operations=operations,
-        conflicts=tuple(replace(c, acknowledged=True) for c in task.conflicts),
+        conflicts=tuple(
+            replace(c, acknowledged=c.acknowledged or c.seq < escalation.decision.seq) for c in task.conflicts
+        ),
         conditions=EMPTY,
         checks=EMPTY,
         confirmations=EMPTY,

@@ -89,6 +89,7 @@ def _outcome(task: Task, entry: Entry) -> Task:
         connector_paused_until=after(entry.at, CONNECTOR_PAUSE_S)
         if b["pauses"]
         else task.connector_paused_until,
+        grant_open=task.grant_open or (attempt.granted and not attempt.counts),  # it paid for nothing
         key_replays=task.key_replays + (attempt.outcome is Outcome.SUCCEEDED and attempt.follows_unknown),
     )
 
@@ -177,13 +178,14 @@ def _verified(task: Task, entry: Entry) -> Task:
 
 def _confirmed(task: Task, entry: Entry) -> Task:
     operation = task.operation(entry.body["op"])
-    return put(task, replace(operation, status=Status.CONFIRMED, known=Known.CONFIRMED))
+    operation = replace(operation, status=Status.CONFIRMED, known=Known.CONFIRMED)
+    return replace(put(task, operation), grant_open=False)  # a grant was for this operation, and not needed
 
 
 def _left(task: Task, entry: Entry) -> Task:
     b = entry.body
     slots = {**task.left_slots, (b["step"], b["item"]): b["reason"]}
-    task = replace(task, left_slots=MappingProxyType(slots), denial=None)
+    task = replace(task, left_slots=MappingProxyType(slots), denial=None, grant_open=False)
     if b["op"] is None:
         return task
     operation = replace(task.operation(b["op"]), status=Status.LEFT, left_reason=b["reason"])

@@ -1,6 +1,6 @@
 """What entries say of the run as a whole: request, terms, claims, its ground, waits, direction, end."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
@@ -75,9 +75,17 @@ def _claimed(task: Task, entry: Entry) -> Task:
         epoch=entry.epoch,
         claims=(*task.claims, claim),
         idle_claims=task.idle_claims + 1,
-        proven_dead=task.proven_dead | set(b["proven"]),
+        proven_dead=MappingProxyType({**dict.fromkeys(b["proven"], entry.epoch), **task.proven_dead}),
+        attested=_restarted(task, claim.clock),
         read_since=entry.seq,
         waiting=task.waiting if task.open_escalation else None,
+    )
+
+
+def _restarted(task: Task, clock: Clock) -> Mapping[int, Clock]:
+    """Statements made on another clock count from this claim on: their own spans cannot be read here."""
+    return MappingProxyType(
+        {epoch: c if c.boot_id == clock.boot_id else clock for epoch, c in task.attested.items()}
     )
 
 
@@ -145,7 +153,14 @@ def _waiting(task: Task, entry: Entry) -> Task:
 def _turned(task: Task, entry: Entry) -> Task:
     to = Direction(entry.body["to"])
     checks = {k: v for k, v in task.checks.items() if k not in ("completion", "rollback")}
-    return replace(task, direction=to, turned_reason=entry.body["reason"], checks=MappingProxyType(checks))
+    return replace(
+        task,
+        direction=to,
+        turned_reason=entry.body["reason"],
+        checks=MappingProxyType(checks),
+        denial=None,  # what was denied is not due in the other direction
+        grant_open=False,
+    )
 
 
 def _judged(task: Task, entry: Entry) -> Task:
