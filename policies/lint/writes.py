@@ -49,13 +49,17 @@ def doubles_settled(subject: Subject) -> Iterator[Problem]:
 
 def _condition(subject: Subject, write: Write, contract: ToolContract) -> Iterator[Problem]:
     name = contract.dedupe.condition
-    value = write.arguments.get(name or "")
+    if name is None:
+        message = f"the contract of {write.tool} does not name the argument that holds its condition"
+        yield subject.problem((*write.path, "tool"), message, "condition_unnamed")
+        return
+    value = write.arguments.get(name)
     whole = templates.parse(value).whole if isinstance(value, str) else None
     if whole is None or whole.parts[0] != "attempt":
         message = (
             f"{write.tool} writes under a condition: {name} is read just before, {{attempt.OBSERVATION.…}}"
         )
-        yield subject.problem((*write.path, "with", name or ""), message, "condition_not_fresh")
+        yield subject.problem((*write.path, "with", name), message, "condition_not_fresh")
 
 
 def _window(subject: Subject, write: Write, contract: ToolContract) -> Iterator[Problem]:

@@ -124,6 +124,13 @@ def test_a_native_key_needs_a_window():
     assert "key_without_window" in [p.code for p in problems(edited(SERVICE, *edits), tools)]
 
 
+def test_a_conditional_write_names_its_condition():
+    tools = contracts()
+    add = tools["scim.add_entitlement"]
+    tools[add.name] = add.model_copy(update={"dedupe": add.dedupe.model_copy(update={"condition": None})})
+    assert ("condition_unnamed", "steps.0.tool") in [(p.code, p.path) for p in problems(RESYNC, tools)]
+
+
 def test_every_rule_has_a_case_that_no_other_rule_finds():
     finds = {rule.__name__: set() for rule in RULES}
     for number, (_, _, text, edits) in enumerate(CASES):
