@@ -1,0 +1,48 @@
+"""``python -m evals.explorer [NAME ...] [--stories]``: explore every case, or those whose name begins so."""
+
+import sys
+import time
+
+from evals.explorer.plans import cases
+from evals.explorer.search import Explored, Story, explore
+from policies.moves import ROWS
+
+
+def main(arguments: list[str]) -> int:
+    """Explore; 0 where no law was broken and every case was explored whole."""
+    stories = "--stories" in arguments
+    names = tuple(a for a in arguments if not a.startswith("--"))
+    rows: set[int] = set()
+    scenes, bad = 0, 0
+    for case in cases():
+        if names and not case.name.startswith(names):
+            continue
+        began = time.monotonic()
+        found = explore(case)
+        bad += bool(found.broken) or not found.complete
+        scenes += found.scenes
+        rows |= {row for row, _ in found.rows}
+        _report(found, time.monotonic() - began, stories=stories)
+    print(f"{scenes} scenes; {bad} cases with findings; rows seen: {sorted(rows)} of {len(ROWS)} functions")
+    return 1 if bad else 0
+
+
+def _report(found: Explored, seconds: float, *, stories: bool) -> None:
+    whole = "" if found.complete else ", NOT COMPLETE"
+    print(f"{found.case.name}: {found.scenes} scenes in {seconds:.1f} s{whole}")
+    for ending, story in sorted(found.endings.items()):
+        print(f"  {ending}: {len(story)} moves")
+        if stories:
+            _tell(story)
+    for law, story in found.broken.items():
+        print(f"  BROKEN: {law}")
+        _tell(story)
+
+
+def _tell(story: Story) -> None:
+    for line in story:
+        print(f"      {line}")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

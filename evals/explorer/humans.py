@@ -1,0 +1,125 @@
+"""What people may do while a run waits for them: say that a process is dead, let time pass, decide, confirm.
+
+They never say what is not so: a word on an open effect is the truth, or that it is unknown. Who states that a
+process is dead has seen to it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from evals.explorer.plans import LONGEST_MS, Case
+from evals.explorer.scene import Next, Scene
+from evals.explorer.world import at_time, effect_of, fenced
+from policies import flight
+from policies import move as moves
+from policies.decisions import CHOICES, Proposal, basis, judge, offers, unsettled
+from policies.situation import Situation
+from state import bodies
+from state.entry import Draft, Role
+from state.outcome import Outcome
+from state.task import Operation
+
+_DECIDERS = frozenset({"oncall"})
+_SETTLES = {"applied": Outcome.SUCCEEDED, "not_applied": Outcome.NOT_APPLIED}
+
+
+def at_rest(scene: Scene) -> bool:
+    """Nobody is being asked, and everything is prepared: a good moment for something to come in."""
+    return scene.task.surveyed and scene.task.open_escalation is None
+
+
+def human_acts(scene: Scene, case: Case, move: moves.Wait) -> Iterator[Next]:
+    """Everything that people may do about this wait."""
+    if move.reason == "confirmation":
+        yield from _confirms(scene, move)
+        return
+    yield from _attests(scene)
+    yield from _decides(scene, case)
+
+
+def _confirms(scene: Scene, move: moves.Wait) -> Iterator[Next]:
+    for answer in ("yes", "no"):
+        said = _signal(scene, "confirm", {"op": move.detail, "answer": answer})
+        yield f"a human says {answer}", scene.append(said)
+    assert move.ms is not None
+    later = scene.now + move.ms
+    for world in at_time(scene.world, later):
+        yield "nobody confirms", replace(scene, now=later, world=world)
+
+
+def _signal(scene: Scene, kind: str, body: dict[str, object]) -> Draft:
+    return bodies.signal(id=f"s{scene.task.signals}", kind=kind, by="alice", at=scene.at, body=body)
+
+
+def _attests(scene: Scene) -> Iterator[Next]:
+    task, moment = scene.task, scene.moment
+    epochs = sorted(
+        {a.epoch for o in task.operations for a in flight.unproven(task, o, moment)} - set(task.attested)
+    )
+    if not epochs:
+        return
+    clock = scene.clock
+    said = _signal(scene, "attest", {"epochs": epochs, "clock": {"boot_id": clock.boot_id, "ms": clock.ms}})
+    world = fenced(scene.world, frozenset(epochs), scene.now + LONGEST_MS)
+    yield f"a human has seen to it that epochs {epochs} are dead", scene.append(said, world=world)
+
+
+def _decides(scene: Scene, case: Case) -> Iterator[Next]:
+    task, plan, moment = scene.task, case.plan, scene.moment
+    escalation = task.open_escalation
+    assert escalation is not None
+    waits = {o.not_before_ms for o in offers(task, plan, moment) if o.allowed and o.not_before_ms}
+    for ms in waits:
+        later = scene.now + ms
+        for world in at_time(scene.world, later):
+            yield f"{ms} ms pass", replace(scene, now=later, world=world)
+    if not scene.left.decisions:
+        return
+    open_now = unsettled(Situation(task=task, plan=plan, moment=moment))
+    truth = {o.id: _truth(scene, case, o) for o in open_now}
+    unknown = dict.fromkeys(truth, "unknown")
+    left = replace(scene.left, decisions=scene.left.decisions - 1)
+    for choice in CHOICES:
+        for words in ({}, truth, unknown) if truth else ({},):
+            proposal = Proposal(
+                escalation=escalation.id, choice=choice, by="alice", basis=basis(task, plan, moment),
+                words=words,
+                evidence=True,
+            )  # fmt: skip
+            if judge(task, plan, moment, proposal, roles=_DECIDERS, deciders=_DECIDERS) is None:
+                said = ", ".join(f"{op} {word}" for op, word in words.items())
+                yield f"a human decides {choice} {said}".rstrip(), replace(_taken(scene, proposal), left=left)
+
+
+def _truth(scene: Scene, case: Case, operation: Operation) -> str:
+    write = case.plan.write_of(operation.step, operation.undoes)
+    seen = effect_of(
+        scene.world,
+        operation.id,
+        operation.step,
+        undo=operation.undoes is not None,
+        sets_state=write.sets_state,
+    )
+    return "applied" if seen == "applied" else "not_applied"
+
+
+def _taken(scene: Scene, proposal: Proposal) -> Scene:
+    drafts = [_signal(scene, "decide", {"choice": proposal.choice})]
+    for op, word in proposal.words.items():
+        doubtful = [a.number for a in scene.task.operation(op).attempts if a.undecided]
+        open_ = scene.task.operation(op).settled is None
+        drafts.append(
+            bodies.reconciled(
+                actor="alice", role=Role.HUMAN, op=op, by="human", verdict=word,
+                settles=_SETTLES.get(word) if open_ else None, grounded=doubtful,
+                observed="", licence="word", facts={}, evidence="sha256:0",
+            )
+        )  # fmt: skip
+    drafts.append(
+        bodies.decided(
+            id=f"D{len(scene.task.escalations)}", escalation=proposal.escalation, choice=proposal.choice,
+            by="alice",
+            basis=proposal.basis, words=dict(proposal.words), evidence="sha256:0", reason="",
+        )
+    )  # fmt: skip
+    return scene.append(*drafts)
