@@ -1,4 +1,4 @@
-"""Every runbook that is shipped loads, and is clean under lint with the contracts of the tools that it would use."""
+"""Every runbook that is shipped loads, and is clean under lint with the contracts that it would use."""
 
 import re
 from pathlib import Path
