@@ -100,7 +100,10 @@ def run_row(run: str, row: Row) -> Values:
         values[name] = instant(text) if text else text
     values["holds"] = _names(sorted(set(row.holds)))
     values["touches"] = _names(touched(row))
-    values["notices"] = _names([notice_id(notice) for notice in row.outbox])
+    notices = [notice_id(notice) for notice in row.outbox]
+    if len(set(notices)) != len(notices):
+        raise UnsoundLedgerError("two notices in the outbox have one id")
+    values["notices"] = _names(notices)
     values["attempts"] = len(row.attempts)
     return values
 

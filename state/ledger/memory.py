@@ -73,7 +73,6 @@ class MemoryLedger:
         with self._lock:
             before = self._tables.rows.get(run)
             present = self._tables.present(run, before)
-            self._tables.check_notices(run, row)
             check_append(append, how, present=present, view=self._tables, now=self.now())
             self._tables.enter(append.entries)
             self._tables.epochs[run] = append.epoch

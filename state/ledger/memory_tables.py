@@ -6,7 +6,6 @@ from typing import Any
 
 from state import canonical
 from state.entry import Entry, head_of
-from state.errors import StorageError
 from state.ledger.derived import entry_row, instant, notice_id, rows_of, seal_of
 from state.ledger.payload import references
 from state.ledger.port import Limit, Record, Row, Signal, Stop, Worker
@@ -75,6 +74,10 @@ class Tables:
         """Count the runs that count against ``limit``, other than ``but``."""
         return sum(run != but and _counts(row, limit) for run, row in self.rows.items())
 
+    def notice_of(self, notice: str) -> str | None:
+        """Return the run whose outbox holds a notice of that id."""
+        return self.notices[notice].run if notice in self.notices else None
+
     def waits(self, run: str, signal: str) -> bool:
         """Tell whether ``signal`` waits for ``run``."""
         posted = self.posted.get(signal)
@@ -89,15 +92,10 @@ class Tables:
             epoch=self.epochs[run],
             held=run in self.claims,
             holds=frozenset(row.holds),
+            notices=frozenset(notice_id(notice) for notice in row.outbox),
             once_key=row.once_key,
             delivery=row.delivery,
         )
-
-    def check_notices(self, run: str, row: Row) -> None:
-        """StorageError where a notice has an id that another one has."""
-        ids = [notice_id(notice) for notice in row.outbox]
-        if len(set(ids)) != len(ids) or any(i in self.notices and self.notices[i].run != run for i in ids):
-            raise StorageError("the id of a notice is taken")
 
     def enter(self, entries: Sequence[Entry]) -> None:
         """Enter entries, their bodies parsed from the text that was sealed."""
@@ -124,7 +122,8 @@ class Tables:
             del self.notices[gone]
         for position, notice in enumerate(row.outbox, 1):
             body = canonical.loads(canonical.dumps(dict(notice)))
-            self.notices.setdefault(notice_id(notice), Notice(run=run, position=position, body=body))
+            kept = self.notices.setdefault(notice_id(notice), Notice(run=run, position=position, body=body))
+            kept.position = position
 
     def records(self, run: str | None) -> Iterator[Record]:
         """Yield every row of every table as SQL would hold it, by run; or those of ``run`` alone."""

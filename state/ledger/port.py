@@ -27,7 +27,8 @@ class Row:
     is unique beside ``source``, and ``delivery_digest`` tells two bodies under one delivery apart;
     ``escalation`` the id of the open escalation; ``resources`` all that the run is about, held or not;
     ``attempts`` the write intents so far, (resource, op, attempt, at); ``outbox`` the notices that this
-    run wants delivered, each ``{id, channel, to, body}``, its id unique in the ledger.
+    run wants delivered, each ``{id, channel, to, body}``, its id unique in the ledger and its
+    content never changed.
     """
 
     lane: str

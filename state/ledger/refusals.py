@@ -22,6 +22,7 @@ from state.errors import (
     UnknownSignalError,
     UnsoundLedgerError,
 )
+from state.ledger.derived import notice_id
 from state.ledger.port import Append, Limit
 
 
@@ -41,6 +42,7 @@ class Present:
     epoch: int
     held: bool
     holds: frozenset[str]
+    notices: frozenset[str]
     once_key: str | None
     delivery: str | None
 
@@ -62,6 +64,9 @@ class View(Protocol):
 
     def count(self, limit: Limit, but: str) -> int:
         """Count the runs that count against ``limit``, other than ``but``."""
+
+    def notice_of(self, notice: str) -> str | None:
+        """Return the run whose outbox holds a notice of that id."""
 
     def waits(self, run: str, signal: str) -> bool:
         """Tell whether ``signal`` waits for ``run``."""
@@ -180,7 +185,15 @@ def _signals(case: _Case) -> None:
             raise UnknownSignalError(f"no signal {signal} waits for run {case.append.run}")
 
 
-LAW: Final = (_place, _switch, _delivery, _need, _holds, _limits, _signals)
+def _notices(case: _Case) -> None:
+    known = case.present.notices if case.present is not None else frozenset()
+    for notice in map(notice_id, case.append.row.outbox):
+        run = None if notice in known else case.view.notice_of(notice)
+        if run is not None and run != case.append.run:
+            raise UnsoundLedgerError(f"notice {notice} is run {run}'s")
+
+
+LAW: Final = (_place, _switch, _delivery, _need, _holds, _limits, _signals, _notices)
 """The reasons for which an append is refused, in the order in which they are asked."""
 
 

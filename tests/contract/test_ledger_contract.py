@@ -16,7 +16,6 @@ from state.errors import (
     HeadMovedError,
     LimitReachedError,
     ResourceHeldError,
-    StorageError,
     SwitchedOffError,
     UnknownRunError,
     UnknownSignalError,
@@ -557,11 +556,18 @@ def test_notices_wait_until_delivered(ledger: Ledger) -> None:
     assert ledger.info("r1").row.outbox == ()
 
 
+def test_notices_keep_the_order_of_the_row(ledger: Ledger) -> None:
+    chain = held(ledger, outbox=[{"id": "n1"}, {"id": "n2"}])
+    chain.append(Kind.NOTIFIED, outbox=[{"id": "n3"}, {"id": "n2"}])
+    assert [notice["id"] for notice in ledger.outbox()] == ["n3", "n2"]
+    assert ledger.info("r1").row.outbox == ({"id": "n3"}, {"id": "n2"})
+
+
 def test_the_id_of_a_notice_is_its_own(ledger: Ledger) -> None:
     notice = {"id": "n1", "channel": "log", "to": "oncall", "body": ""}
     begun(ledger, "r1", outbox=[notice])
     for outbox in ([notice], [{**notice, "id": "n2"}] * 2):
-        with pytest.raises(StorageError):
+        with pytest.raises(UnsoundLedgerError):
             begun(ledger, "r2", outbox=outbox)
     assert ledger.read("r2") == []
 

@@ -18,6 +18,7 @@ from state.ledger.port import Limit, Query
 from state.ledger.sql import reads, schema
 from state.ledger.sql.opening import open_ledger
 from state.ledger.sql.sqlite import GUARDS, upgrading_engine
+from state.ledger.sql.statement import Statement
 from state.ledger.sql.store import SqlLedger
 from state.ledger.sql.view import counting
 from tests.ledger_kit import CODE, T0, Chain, project, signal
@@ -47,7 +48,8 @@ def owner(path: Path) -> sqlite3.Connection:
 def entry(**said: object) -> tuple[object, ...]:
     values: dict[str, object] = {
         "run": "r1", "seq": 4, "at": T0, "kind": "checked", "role": "executor", "actor": "eve",
-        "credential": "none", "epoch": 1, "code": CODE, "fold_version": 1, "prev": "", "body": "{}", "hash": "sha256:x",
+        "credential": "none", "epoch": 1, "code": CODE, "fold_version": 1, "prev": "", "body": "{}",
+        "hash": "sha256:x",
     }  # fmt: skip
     return tuple({**values, **said}.values())
 
@@ -191,7 +193,6 @@ def test_a_write_lock_that_somebody_keeps_is_an_error_not_a_silence(ledger: SqlL
         reads.listing(Query(resource="a")),
         reads.listing(Query(requester="dana")),
         reads.listing(Query(state="completed")),
-        reads.attempts_on("a", T0),
         reads.escalated_on("a"),
         counting(Limit(kind="concurrency", runbook="rb", most=1, targets=("prod/*",))),
         counting(Limit(kind="rate", runbook="rb", most=1, since=T0)),
@@ -209,6 +210,26 @@ def test_no_question_reads_a_whole_table(ledger: SqlLedger, question: Select[Any
     # the newest runs are read from the end of their key: a scan that its limit ends
     assert [step for step in scans if step != "SCAN runs"] == [], plan
     assert ("SCAN runs" in plan) == (question is not None and "WHERE" not in sql), plan
+
+
+def test_no_glance_reads_a_whole_table(ledger: SqlLedger, path: Path) -> None:
+    asked = [value for value in vars(ledger._glances).values() if isinstance(value, Statement)]
+    assert len(asked) >= 5
+    connection = owner(path)
+    for statement in asked:
+        values = [""] * statement._sql.count("?")
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement._sql}", values)]
+        scans = [step for step in plan if step.startswith("SCAN") and step != "SCAN stops"]
+        assert scans == [], plan
+    connection.close()
+
+
+def test_a_question_to_a_closed_ledger_is_an_error_of_the_ledger(path: Path) -> None:
+    ledger = open_ledger(path)
+    assert ledger.holder("a") is None
+    ledger.close()
+    with pytest.raises(StorageError):
+        ledger.holder("a")
 
 
 # opening

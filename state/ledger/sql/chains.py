@@ -60,7 +60,11 @@ class Chains:
             for table in (s.holds, s.touches, s.attempts, s.deliveries)
         }
         self._put_notice = Statement(inserting(s.outbox), dialect)
-        self._drop_notice = Statement(delete(s.outbox).where(s.outbox.c.id == bindparam("of_id")), dialect)
+        notice = s.outbox.c.id == bindparam("of_id")
+        self._place_notice = Statement(
+            update(s.outbox).where(notice).values(position=bindparam("place")), dialect
+        )
+        self._drop_notice = Statement(delete(s.outbox).where(notice), dialect)
         signal = s.signals.c.id == bindparam("of_id")
         self._signal = Statement(select(*s.signals.columns).where(signal), dialect)
         self._fold = Statement(
@@ -98,6 +102,7 @@ class Chains:
                 epoch=found[2],
                 held=found[3] is not None,
                 holds=_listed(before["holds"]),
+                notices=_listed(before["notices"]),
                 once_key=before["once_key"],
                 delivery=before["delivery"],
             )
@@ -112,7 +117,7 @@ class Chains:
             epoch=present.epoch if present else 0,
         )
         self._derive(cursor, append.row, before=before, after=after, attempts=attempts)
-        self._notify(cursor, notices, before=_listed(before["notices"]) if before else frozenset())
+        self._notify(cursor, notices, before=json.loads(before["notices"]) if before else [])
         if worker is not None:
             self._unclaim.run(cursor, of_run=append.run)
             seal = seal_of(append.run, append.epoch, worker)
@@ -148,13 +153,18 @@ class Chains:
         if rows:
             insert.many(cursor, rows)
 
-    def _notify(self, cursor: DBAPICursor, notices: list[Values], *, before: frozenset[str]) -> None:
-        wanted = {notice["id"] for notice in notices}
-        for gone in sorted(before - wanted):
+    def _notify(self, cursor: DBAPICursor, notices: list[Values], *, before: list[str]) -> None:
+        wanted = [notice["id"] for notice in notices]
+        if wanted == before:
+            return
+        for gone in sorted(set(before) - set(wanted)):
             self._drop_notice.run(cursor, of_id=gone)
         for notice in notices:
-            if notice["id"] not in before:
-                self._put_notice.run(cursor, **notice, delivered_at=None, seal=seal_of(notice["id"], None))
+            if notice["id"] in before:
+                self._place_notice.run(cursor, of_id=notice["id"], place=notice["position"])
+            else:
+                seal = seal_of(notice["id"], None)
+                self._put_notice.run(cursor, **notice, delivered_at=None, seal=seal)
 
     def _fold_in(self, cursor: DBAPICursor, signal: str, seq: int) -> None:
         found = self._signal.row(cursor, of_id=signal)

@@ -6,7 +6,7 @@ A pooled connection and a statement of SQLAlchemy cost ten times what SQLite its
 import sqlite3
 import threading
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.engine import Dialect
@@ -38,25 +38,29 @@ class Glances:
 
     def glance(self, run: str) -> Glance:
         """How many signals wait for ``run``, and which scopes are stopped."""
-        cursor = self._cursor()
-        waiting = self._waiting.row(cursor, run=run)
-        stopped = self._stops.rows(cursor)
-        return Glance(signals=waiting[0] if waiting else 0, stops=tuple(scope for (scope,) in stopped))
+        ((waiting,),) = self._ask(self._waiting, run=run)
+        return Glance(signals=waiting, stops=tuple(scope for (scope,) in self._ask(self._stops)))
 
     def holder(self, resource: str) -> str | None:
         """The run that holds a resource."""
-        found = self._holder.row(self._cursor(), resource=resource)
-        return found[0] if found else None
+        found = self._ask(self._holder, resource=resource)
+        return found[0][0] if found else None
 
     def attempts_on(self, resource: str, since: str) -> int:
         """Write intents on a resource since an instant."""
-        found = self._sent.row(self._cursor(), resource=resource, since=since)
-        return found[0] if found else 0
+        ((sent,),) = self._ask(self._sent, resource=resource, since=since)
+        return int(sent)
 
     def length(self, run: str) -> int:
         """The seq of a chain's last entry; 0 where there is no chain."""
-        found = self._length.row(self._cursor(), run=run)
-        return found[0] if found else 0
+        found = self._ask(self._length, run=run)
+        return found[0][0] if found else 0
+
+    def _ask(self, statement: Statement, **values: str) -> list[tuple[Any, ...]]:
+        try:
+            return statement.rows(self._cursor(), **values)
+        except sqlite3.Error as error:
+            raise StorageError(f"the database could not be read: {error}") from error
 
     def close(self) -> None:
         """Close every thread's connection; nobody may be asking any more."""
@@ -68,10 +72,7 @@ class Glances:
         known: DBAPICursor | None = getattr(self._local, "cursor", None)
         if known is not None:
             return known
-        try:
-            connection = reading_connection(self._path)
-        except sqlite3.Error as error:
-            raise StorageError(f"the database could not be read: {error}") from error
+        connection = reading_connection(self._path)
         with self._guard:
             self._open.append(connection)
         cursor = cast("DBAPICursor", connection.cursor())

@@ -9,7 +9,7 @@ from sqlalchemy.sql import ColumnElement, Select
 
 from state.ledger.derived import instant
 from state.ledger.port import Limit
-from state.ledger.sql.schema import deliveries, holds, runs, signals, stops
+from state.ledger.sql.schema import deliveries, holds, outbox, runs, signals, stops
 from state.ledger.sql.statement import Statement
 
 
@@ -53,6 +53,7 @@ class ViewStatements:
             deliveries.c.source == bindparam("source"), deliveries.c.delivery == bindparam("delivery")
         )
         self.delivery = Statement(select(deliveries.c.run, deliveries.c.digest).where(came), dialect)
+        self.notice = Statement(select(outbox.c.run).where(outbox.c.id == bindparam("id")), dialect)
         waits = and_(signals.c.id == bindparam("id"), signals.c.run == bindparam("run"))
         self.signal = Statement(select(signals.c.id).where(waits, signals.c.folded_seq.is_(None)), dialect)
 
@@ -88,6 +89,11 @@ class SqlView:
         query = Statement(counting(limit).where(runs.c.run != but), self._ask.dialect)
         found = query.row(self._cursor)
         return int(found[0]) if found else 0
+
+    def notice_of(self, notice: str) -> str | None:
+        """Return the run whose outbox holds a notice of that id."""
+        found = self._ask.notice.row(self._cursor, id=notice)
+        return found[0] if found else None
 
     def waits(self, run: str, signal: str) -> bool:
         """Tell whether ``signal`` waits for ``run``."""
