@@ -38,6 +38,7 @@ def row_of(task: Task) -> Row:
         delivery_digest=task.request.get("delivery_digest"),
         escalation=escalation.id if escalation else None,
         holds=task.holds,
+        resources=task.resources,
         attempts=task.attempts,
         outbox=tuple(dict(n) for n in task.outbox),
     )
