@@ -29,11 +29,11 @@ def judged_move(session: Session, rules: Move) -> Move:
     waits = _wait_in_force(session, fork)
     if waits is not None:
         return waits
+    known = session.task.rejudged
+    if known and known["seq"] == session.task.head.seq:  # nothing is new since it was asked
+        return substitute(session, rules, fork, str(known["taken"]))
     if not _may_ask(session):
         return rules
-    known = session.task.rejudged
-    if known and known["seq"] == session.task.head.seq:
-        return substitute(session, rules, fork, str(known["taken"]))
     _ask(session, fork, rules)
     return substitute(session, session.rules_move(), fork, str(session.task.rejudged["taken"]))
 
@@ -81,8 +81,8 @@ def substitute(session: Session, rules: Move, fork: Fork, taken: str) -> Move:
         return Escalate(row=rules.row, reason="model", code=_STANDINGS[rules.row], detail=why)
     if taken == Taken.REREAD:
         return _look_again(session.task, rules) or rules
-    if taken == Taken.WAIT:
-        return _wait_in_force(session, fork) or rules
+    if taken == Taken.WAIT:  # a wait that is over is worth a fresh look
+        return _wait_in_force(session, fork) or _look_again(session.task, rules) or rules
     return rules
 
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 
 from agents.facts import shown
 from graph.session import Session
-from policies.decisions import Offer, offers
-from policies.move import Escalate
+from policies.decisions import CHOICES, Offer, offers
+from policies.move import Close, Escalate
 from policies.terms import terms_of
 from state import bodies
 from state.holder import extend
@@ -65,25 +65,42 @@ def packet_for(
     session: Session, move: Escalate, *, escalation: str, basis: str, told: Told, respond_by: str | None
 ) -> dict[str, Any]:
     """The packet of a stop, as it stands now."""
-    task, moment = session.task, session.moment()
     stop = Stop(
         id=escalation, reason=move.reason, row=move.row, severity=session.severity, basis=basis, code=move.code,
         step=move.step, detail=move.detail, told=told.to, told_next=told.next, respond_by=respond_by,
     )  # fmt: skip
-    return packet_of(
-        Material(
-            task=task,
-            entries=session.ledger.read(task.run),
-            terms=terms_of(session.runbook),
-            stop=stop,
-            options=[option_of(o, escalation, basis) for o in _offers(session, move, escalation)]
-            if basis
-            else [],
-            at=moment.at,
-            context=_context(session),
-            looks=_looks(session),
-            deadline_left_ms=max(0, task.deadline_ms - moment.spent_ms(task)),
-        )
+    options = [option_of(o, escalation, basis) for o in _offers(session, move, escalation)]
+    return packet_of(_material(session, session.task, stop, options))
+
+
+def packet_at_end(session: Session, move: Close, *, escalation: str, told: Told) -> dict[str, Any]:
+    """The packet of a run that ends and leaves something to a human: nothing can be decided any more."""
+    stop = Stop(
+        id=escalation, reason=move.reason, row=move.row, severity=session.severity, basis="", code="", step="",
+        detail=move.state, told=told.to, told_next="", respond_by=None,
+    )  # fmt: skip
+    draft = bodies.closed(state=move.state, reason=move.reason)
+    ended, _ = extend(
+        session.task, (draft,), at=session.holder.now(), epoch=session.holder.epoch, code="preview"
+    )
+    why = f"the run has ended as {move.state}"
+    options = [Option(id=c, allowed=False, does="", why=why, needs="", cli="") for c in CHOICES]
+    return packet_of(_material(session, ended, stop, options))
+
+
+def _material(session: Session, task: Task, stop: Stop, options: list[Option]) -> Material:
+    session.holder.flush()  # what was seen last is evidence too
+    moment = session.moment()
+    return Material(
+        task=task,
+        entries=session.ledger.read(task.run),
+        terms=terms_of(session.runbook),
+        stop=stop,
+        options=options,
+        at=moment.at,
+        context=_context(session),
+        looks=_looks(session),
+        deadline_left_ms=max(0, task.deadline_ms - moment.spent_ms(task)),
     )
 
 

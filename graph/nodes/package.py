@@ -8,7 +8,7 @@ from langgraph.runtime import Runtime
 
 from graph.decide import after
 from graph.nodes.verify import preconditions
-from graph.packets import Told, packet_for, told_at
+from graph.packets import Told, packet_at_end, packet_for, told_at
 from graph.routes import RunState
 from graph.session import Session
 from policies.decisions import basis
@@ -43,9 +43,7 @@ def package(state: RunState, runtime: Runtime[Session]) -> RunState:
 def _escalate(session: Session, move: Escalate) -> None:
     session.pauses("in_package")
     if session.task.bound and move.reason != "stuck":
-        session.append(
-            *preconditions(session)
-        )  # so that the packet says how things are now, not as they were
+        session.note(*preconditions(session))  # so that the packet says how things are now, not as they were
     told = told_at(session, 1)
     stop = _Stop(
         id=f"{session.task.run}/esc-{len(session.task.escalations) + 1}",
@@ -122,9 +120,8 @@ def _tell_next(session: Session, move: TellNext) -> None:
 def closing_packet(session: Session, move: Close) -> tuple[list[Draft], tuple[Payload, ...]]:
     """The end of a run that leaves something to a human: what is left, and who is told."""
     told = told_at(session, 1)
-    stop = Escalate(row=move.row, reason=move.reason, detail=move.state)
     escalation = f"{session.task.run}/end"
-    packet = packet_for(session, stop, escalation=escalation, basis="", told=told, respond_by=None)
+    packet = packet_at_end(session, move, escalation=escalation, told=told)
     payload = session.sealed(json.dumps(packet, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
     notice = _notice(session, told, escalation, move.reason)
     page = bodies.notified(escalation=escalation, level=0, next_level_at=None, notice=notice)

@@ -52,6 +52,7 @@ _HEADLINES: Final[Mapping[str, str]] = {
     "confirmation_refused": "a write was not confirmed: {detail}",
     "confirmation_expired": "nobody confirmed {detail} in time",
     "stuck": "its workers die without progress",
+    "optional_left": "done, but for what was optional and did not succeed",
 }
 _ASKS: Final[Mapping[str, str]] = {
     "resume": "resume once it is mended",
@@ -74,7 +75,9 @@ def top_of(
     lines = {
         "headline": f"{task.target or task.run}: {_headline(task, stop, failing)}",
         "stopped": _stopped(task, stop),
-        "decision": _decision(options),
+        "decision": _decision(options)
+        if task.closed is None
+        else f"None: the run has ended as {task.closed}",
         "if_silent": _if_silent(stop),
     }
     top: dict[str, Any] = {"severity": stop.severity}
@@ -116,7 +119,7 @@ def _done(task: Task) -> str:
 def _stopped(task: Task, stop: Stop) -> str:
     unknown = [o.id for o in task.operations if o.attempts and o.known is Known.UNKNOWN]
     flying = [o.id for o in task.operations if any(a.undecided for a in o.attempts)]
-    where = f"Stopped at {stop.step}" if stop.step else "Stopped"
+    where = f"Stopped at {stop.step}" if stop.step else "Stopped" if task.closed is None else "Ended"
     moving = f"may still land: {', '.join(flying)}" if flying else "nothing in flight"
     doubt = f"; effect unknown: {', '.join(unknown)}" if unknown and not flying else ""
     held = f"{', '.join(task.holds)} held" if task.holds else "nothing held"
