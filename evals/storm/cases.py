@@ -10,10 +10,10 @@ from enum import StrEnum
 from itertools import product
 from typing import Any, Final
 
-PATIENCE_MS: Final = 800  # how long the client waits for an answer
-LONGEST_MS: Final = 2_500  # how long a request may land, by its contract
+PATIENCE_MS: Final = 1_500  # how long the client waits for an answer
+LONGEST_MS: Final = 3_500  # how long a request may land, by its contract
 WITHIN_MS: Final = 200
-BEYOND_MS: Final = 1_500  # behind the client's patience, within the longest request
+BEYOND_MS: Final = 2_500  # behind the client's patience, within the longest request
 BUDGET: Final = 2  # sends of a step after the first
 GOAL: Final = 5
 

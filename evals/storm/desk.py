@@ -11,6 +11,7 @@ from remit.intake.principal import os_user
 WRITE_TOKEN: Final = "storm-writes"  # noqa: S105 - the test target's own
 READ_TOKEN: Final = "storm-reads"  # noqa: S105
 STOPPED: Final = 7
+ATTEMPTS_ON_THING: Final = BUDGET + 2  # over all runs: one more than a single run may make
 VERBS: Final = {"natural_key": "create"}
 DEDUPE: Final = {
     "native_key": "{kind: native_key, header: Idempotency-Key, window: 24h, on_mismatch: error}",
@@ -67,7 +68,7 @@ inputs:
 observe:
   seen: {tool: things.get, with: {thing: "{inputs.thing}"}}
 authority: {tools: [things.get, things.add_%(kind)s]}
-limits: {deadline: 10m, writes: %(writes)d}
+limits: {deadline: 10m, writes: %(writes)d, attempts_on_resource: {max: %(attempts)d, per: 1h}}
 preconditions:
   - {id: untouched, expect: seen.value == 0, otherwise: escalate}
 steps:
@@ -216,6 +217,7 @@ def _runbook(kind: str) -> str:
         "id": runbook_id(kind),
         "kind": kind,
         "writes": BUDGET + 1,
+        "attempts": ATTEMPTS_ON_THING,
         "budget": BUDGET,
         "patience": PATIENCE_MS,
         "etag": ', etag: "{attempt.seen.etag}"' if conditional else "",

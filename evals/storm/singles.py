@@ -35,11 +35,10 @@ class Place:
         assert done.exit == 0, done.out
 
     def records(self) -> dict[str, dict[str, Any]]:
-        """Give every run's record by its thing, of which no two runs have one."""
+        """Give the record of the newest admitted run on each thing."""
         listed = json.loads(remit("runs", "list", "--all", "--json", env=self.env).out)
-        found = {record["inputs"]["thing"]: record for record in listed}
-        assert len(found) == len(listed)
-        return found
+        admitted = [record for record in listed if record["state"] != "rejected"]
+        return {record["inputs"]["thing"]: record for record in sorted(admitted, key=lambda r: str(r["run"]))}
 
     def effects(self, thing: str) -> list[int]:
         """Where each effect left the thing, by the target's log."""
