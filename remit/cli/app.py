@@ -32,9 +32,9 @@ app = typer.Typer(
 
 
 def _add_commands() -> None:
-    from remit.cli import desk, esc, ledger, run, runbook, runs, switch, worker
+    from remit.cli import demo, desk, esc, ledger, run, runbook, runs, switch, worker
 
-    for room in (desk, run, runs, esc, runbook, switch, ledger, worker):
+    for room in (desk, demo, run, runs, esc, runbook, switch, ledger, worker):
         room.add_to(app)
 
 
