@@ -180,7 +180,7 @@ class Conflict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Condition:
-    """What the newest reads say of one precondition. ``tries`` counts reads since it was last reset."""
+    """What the newest reads say of one precondition. ``tries``: reads in a row that did not pass."""
 
     verdict: str
     tries: int

@@ -120,9 +120,10 @@ def _checked(task: Task, entry: Entry) -> Task:
     if "conflict" in b:
         return replace(task, conflicts=(*task.conflicts, conflict_of(b["conflict"], entry.seq)))
     before = task.conditions.get(b["id"])
+    again = before is not None and before.verdict != "pass" and before.seq > task.tries_since
     condition = Condition(
         verdict=b["verdict"],
-        tries=before.tries + 1 if before is not None and before.seq > task.tries_since else 1,
+        tries=before.tries + 1 if before is not None and again else 1,
         at=entry.at,
         expected=b["expected"],
         observed=b["observed"],
