@@ -86,8 +86,14 @@ class _Case:
 _Question = Callable[[_Case], Rejected | None]
 
 
-def admit(asked: Asked, *, policy: Policy, people: Principals, facts: Facts) -> Admitted | Rejected:
-    """Judge a request by the policy in force of the runbook that it names."""
+def admit(
+    asked: Asked, *, policy: Policy, people: Principals, facts: Facts, moment: bool = True
+) -> Admitted | Rejected:
+    """Judge a request by the policy in force of the runbook that it names.
+
+    Without ``moment`` the questions about this moment are left out: whoever asks for what a run does already
+    joins it, however many runs there are.
+    """
     case = _Case(asked=asked, policy=policy, people=people, facts=facts)
     refusal = _first(_OF_THE_REQUEST, case)
     if refusal:
@@ -100,8 +106,8 @@ def admit(asked: Asked, *, policy: Policy, people: Principals, facts: Facts) -> 
     except TemplateError as error:
         return Rejected(code="target_not_delegated", message=f"it has no target: {error}")
     case = _Case(asked=asked, policy=policy, people=people, facts=facts, inputs=inputs, target=target)
-    refusal = _first(_OF_THE_TASK, case)
-    return refusal or Admitted(terms=_terms(case))
+    questions = (*_OF_THE_TASK, *_OF_THE_MOMENT) if moment else _OF_THE_TASK
+    return _first(questions, case) or Admitted(terms=_terms(case))
 
 
 def refused_by_phrase(refusals: Sequence[Refuse], text: str) -> Rejected | None:
@@ -246,9 +252,8 @@ def _escalated(case: _Case) -> Rejected | None:
 
 
 _OF_THE_REQUEST: Final[tuple[_Question, ...]] = (_plain, _phrases, _requester)
-_OF_THE_TASK: Final[tuple[_Question, ...]] = (
-    _branches, _target, _criteria, _stops, _window, _escalated, _rate, _concurrency,
-)  # fmt: skip
+_OF_THE_TASK: Final[tuple[_Question, ...]] = (_branches, _target, _criteria)
+_OF_THE_MOMENT: Final[tuple[_Question, ...]] = (_stops, _window, _escalated, _rate, _concurrency)
 
 
 def once_key(policy: Policy, inputs: Mapping[str, Any]) -> str | None:

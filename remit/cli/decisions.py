@@ -96,7 +96,6 @@ def _decide(
         "evidence": _evidence(evidence),
         "reason": why,
     }
-    door.close()
     return send(door, run, "decide", body, says=f"decided: {choice}", go_on=not detach)
 
 

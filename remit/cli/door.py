@@ -66,6 +66,7 @@ class Door:
         from remit.bootstrap import open_app
         from remit.desk import Desk
 
+        self.close()
         with open_app(self.settings()) as app:
             self._desk = Desk(app.settings, app.ledger, environ=os.environ)
             try:

@@ -121,7 +121,6 @@ def confirm(
             raise UsageError("say --yes or --no", code="needs_yes")
         yes = door.confirm("Let it be sent?", yes=False)
     body = {"op": asked[-1].op, "digest": asked[-1].digest, "answer": "yes" if yes else "no"}
-    door.close()
     return send(door, task.run, "confirm", body, go_on=True)
 
 

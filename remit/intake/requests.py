@@ -36,6 +36,7 @@ from state.projection import row_of
 from state.task import Task
 
 MAX_SHOWN: Final = 60
+_LOOKED_AT: Final = 100
 _LIMIT_CODES: Final = {"concurrency": "concurrency_exceeded", "rate": "rate_exceeded"}
 
 
@@ -120,6 +121,9 @@ class Intake:
 
     def judge(self, proposed: Proposed) -> Admitted | Rejected:
         """Say whether it would be admitted now; nothing is kept."""
+        return self._judged(proposed, moment=True)
+
+    def _judged(self, proposed: Proposed, *, moment: bool) -> Admitted | Rejected:
         if proposed.refused is not None:
             return proposed.refused
         people = self._in_force().people()
@@ -135,31 +139,60 @@ class Intake:
             criteria=request.criteria,
             delivery=request.delivery,
         )
-        return admit(asked, policy=proposed.policy, people=people, facts=self._facts(proposed.policy))
+        facts = self._facts(proposed.policy) if moment else Facts(at=self._ledger.now())
+        return admit(asked, policy=proposed.policy, people=people, facts=facts, moment=moment)
 
     def submit(self, proposed: Proposed) -> Submitted:
         """Keep the request, admitted or rejected, or attach it to the run that is there for the same need."""
-        verdict = self.judge(proposed)
+        verdict = self._judged(proposed, moment=False)
+        first = self._same_need(verdict) if isinstance(verdict, Admitted) else None
+        if first is not None and proposed.request.delivery is None:
+            return self._attach(proposed.request, first)
+        if isinstance(verdict, Admitted) and first is None:
+            verdict = self.judge(proposed)
         if isinstance(verdict, Admitted):
-            try:
-                return self._create(proposed, verdict)
-            except DuplicateNeedError as duplicate:
-                return self._attach(proposed.request, duplicate.run)
-            except DeliveryConflictError as conflict:
-                came = f"delivery {conflict.delivery[:MAX_SHOWN]}"
-                message = f"{came} came before with another body, as run {conflict.run}"
-                proposed = replace(proposed, request=replace(proposed.request, delivery=None))
-                verdict = Rejected(code="delivery_conflict", message=message)
-            except LimitReachedError as reached:
-                verdict = Rejected(code=_LIMIT_CODES[reached.limit], message=str(reached))
-            except SwitchedOffError as stopped:
-                verdict = Rejected(code="stopped", message=str(stopped))
+            made = self._admitted(proposed, verdict)
+            if isinstance(made, Submitted):
+                return made
+            verdict = made
+        return self._rejected(proposed, verdict)
+
+    def _admitted(self, proposed: Proposed, verdict: Admitted) -> Submitted | Rejected:
+        """Make the run, or say what the ledger holds against it at this very moment."""
+        try:
+            return self._create(proposed, verdict)
+        except DuplicateNeedError as duplicate:
+            return self._attach(proposed.request, duplicate.run)
+        except DeliveryConflictError as conflict:
+            came = f"delivery {conflict.delivery[:MAX_SHOWN]}"
+            message = f"{came} came before with another body, as run {conflict.run}"
+            return Rejected(code="delivery_conflict", message=message)
+        except LimitReachedError as reached:
+            return Rejected(code=_LIMIT_CODES[reached.limit], message=str(reached))
+        except SwitchedOffError as stopped:
+            return Rejected(code="stopped", message=str(stopped))
+
+    def _rejected(self, proposed: Proposed, verdict: Rejected) -> Submitted:
         try:
             return self._create(proposed, verdict)
         except DuplicateNeedError as duplicate:  # the same delivery again: it was rejected before
             return self._attach(proposed.request, duplicate.run)
-        except DeliveryConflictError:
+        except DeliveryConflictError:  # kept, but under no delivery id: that one is taken
             return self._create(replace(proposed, request=replace(proposed.request, delivery=None)), verdict)
+
+    def _same_need(self, verdict: Admitted) -> str | None:
+        """Find the run that a request for the same need joins; the ledger refuses a second one anyway."""
+        key, now = verdict.terms["once_key"], self._ledger.now()
+        if key is None:
+            return None
+        query = Query(runbook=verdict.terms["runbook"], target=verdict.terms["target"], limit=_LOOKED_AT)
+        for info in self._ledger.runs(query):
+            counts = info.row.state is None or (
+                info.row.once_until is not None and instants.seconds_between(now, info.row.once_until) > 0
+            )
+            if info.row.once_key == key and counts:
+                return info.run
+        return None
 
     def _interpreter(self, request: Request) -> Interpreter:
         view = self._in_force()

@@ -214,6 +214,13 @@ def test_what_the_ledger_says_now(facts, code):
     assert code_of(ask(facts=facts)) == code
 
 
+def test_who_joins_a_run_is_not_asked_about_this_moment():
+    facts = Facts(at=FRIDAY, stops=["desk"], live=99, recent=99, escalated={"prod/checkout": "01J"})
+    asked = Asked(requester="dana", source="cli", inputs={"service": "checkout", "env": "prod"})
+    assert isinstance(admit(asked, policy=RECOVERY, people=PEOPLE, facts=facts, moment=False), Admitted)
+    assert isinstance(admit(asked, policy=RECOVERY, people=PEOPLE, facts=facts), Rejected)
+
+
 def test_counts_below_their_limits_and_stops_of_others_do_not_matter():
     facts = {
         "live": 3,
