@@ -93,7 +93,11 @@ def reading_connection(path: Path) -> sqlite3.Connection:
 def create_file(path: Path) -> None:
     """Make the file of a new ledger, readable by its owner alone; nothing happens where it exists."""
     try:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        # Only where there is none: closing any descriptor of a file drops the locks that SQLite holds on it
+        # for the whole process, and another process would then delete the log under an open connection.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return
     except OSError as error:
         raise StorageError(f"cannot open {path}: {error.strerror}") from error
 
