@@ -92,7 +92,7 @@ def run(
             )
             _submitted(children, [c for c in cases if not c.killed])
         _must(remit("worker", "--drain", env=env, driven=True, within_s=600))
-        time.sleep(LONGEST_MS / 1000)
+        target.wait_for_the_late(LONGEST_MS / 1000)
         records = _records(env)
         _must(remit("worker", "--drain", env=env, driven=True))
         again = _records(env)

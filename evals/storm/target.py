@@ -50,6 +50,12 @@ class Target:
                 time.sleep(0.01)
         return False
 
+    def wait_for_the_late(self, longest_s: float) -> None:
+        """Wait until no request that has arrived can take effect any more."""
+        arrived = [e["mono_ns"] for e in self.journal() if e["event"] == "request" and e["method"] == "POST"]
+        if arrived:
+            time.sleep(max(0.0, longest_s - (time.monotonic_ns() - max(arrived)) / 1e9))
+
     def _post(self, path: str, body: Any) -> None:
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}", data=json.dumps(body).encode(), method="POST"
