@@ -14,6 +14,7 @@ TITLES: Final[Mapping[Area, str]] = MappingProxyType(
         Area.OUTCOME: "How an attempt went",
         Area.WAIT: "A run waits",
         Area.ESCALATION: "A run stops for a human",
+        Area.DECISION: "A decision is not taken",
         Area.END: "A run has ended",
         Area.EXIT: "How a command ends",
     }
@@ -24,6 +25,10 @@ _INTRO: Final = """
 The codes that remit gives, by where they come up. A code is stable: it is never renamed and never gets
 another meaning, so scripts may match it. Where a message, a record, a packet or `--json` gives a `code` or a
 `reason`, search for it here.
+
+Not here: HTTP statuses and fault numbers of a target, which stand for themselves; what
+[lint](writing-a-runbook.md#what-lint-says) says of a file; and complaints about a command line, whose message
+says what to do next.
 """
 
 

@@ -14,6 +14,7 @@ class Area(StrEnum):
     OUTCOME = "outcome"  # how an attempt went, in remit's own words
     WAIT = "wait"  # a run goes on later
     ESCALATION = "escalation"  # a run stops for a human
+    DECISION = "decision"  # a human's decision is not taken, or not offered
     END = "end"  # a run has ended
     EXIT = "exit"  # how a command ends
 
