@@ -5,7 +5,7 @@
 roles, and the time, come in as values.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -207,33 +207,43 @@ def _not_open(task: Task, proposal: Proposal) -> Refusal:
 def _judge_words(s: Situation, offer: Offer, proposal: Proposal) -> Refusal | None:
     asked = "effect" in offer.needs
     open_ids = {o.id for o in unsettled(s)} if asked else set[str]()
-    strange = set(proposal.words) - open_ids
-    if strange:
+    if strange := set(proposal.words) - open_ids:
         return Refusal(code="word_not_asked", message=f"nothing is open about {', '.join(sorted(strange))}")
-    if asked:
-        missing = open_ids - set(proposal.words)
-        if missing:
-            return Refusal(
-                code="word_needed",
-                message=f"say what became of it: --effect {min(missing)}=applied|not_applied|unknown",
-            )
-        if any(w not in WORDS for w in proposal.words.values()):
-            return Refusal(code="unknown_word", message=f"an effect is one of {', '.join(WORDS)}")
-        if offer.not_before_ms:
-            wait_s = -(-offer.not_before_ms // 1000)
-            return Refusal(
-                code="too_early",
-                message=f"a word on it is taken in {wait_s} s, when nothing can land any more",
-            )
-        if proposal.choice not in ("mark_done", "abort") and "unknown" in proposal.words.values():
-            return Refusal(code="word_not_enough", message="unknown allows done and abort only")
-        if proposal.choice == "retry_once" and any(w != "not_applied" for w in proposal.words.values()):
-            return Refusal(code="word_not_enough", message="only what was not applied may be sent again")
-        if not proposal.evidence:
-            return Refusal(code="evidence_needed", message="a word on an open effect needs --evidence FILE")
-    if "evidence" in offer.needs and not proposal.evidence:
-        return Refusal(code="evidence_needed", message="done needs --evidence FILE")
+    if missing := open_ids - set(proposal.words):
+        return Refusal(
+            code="word_needed",
+            message=f"say what became of it: --effect {min(missing)}=applied|not_applied|unknown",
+        )
+    if any(w not in WORDS for w in proposal.words.values()):
+        return Refusal(code="unknown_word", message=f"an effect is one of {', '.join(WORDS)}")
+    if asked and offer.not_before_ms:
+        wait_s = -(-offer.not_before_ms // 1000)
+        return Refusal(
+            code="too_early", message=f"a word on it is taken in {wait_s} s, when nothing can land any more"
+        )
+    if refusal := _too_little(s, proposal):
+        return refusal
+    if offer.needs and not proposal.evidence:
+        return Refusal(code="evidence_needed", message="this is taken with --evidence FILE only")
     return None
+
+
+def _too_little(s: Situation, proposal: Proposal) -> Refusal | None:
+    """Why the choice does not follow from the words."""
+    words = set(proposal.words.values())
+    if proposal.choice not in ("mark_done", "abort") and "unknown" in words:
+        return Refusal(code="word_not_enough", message="unknown allows done and abort only")
+    if proposal.choice == "retry_once" and words - {"not_applied"}:
+        return Refusal(code="word_not_enough", message="only what was not applied may be sent again")
+    return _nothing_comes_of_it(s, proposal.words) if proposal.choice == "roll_back" else None
+
+
+def _nothing_comes_of_it(s: Situation, words: Mapping[str, str]) -> Refusal | None:
+    """Why the run could not be rolled back once ``words`` are taken."""
+    effects = [o for o in s.task.effects if words.get(o.id) != "not_applied"]
+    if not effects:
+        return Refusal(code="nothing_to_undo", message="by your word nothing was changed; abort ends the run")
+    return _not_undoable(s, effects, words)
 
 
 def unsettled(s: Situation) -> tuple[Operation, ...]:
@@ -310,19 +320,23 @@ def _retry_once(s: Situation, does: str) -> Offer:
 def _roll_back(s: Situation, does: str) -> Offer:
     if s.rolling_back:
         return _refused("roll_back", does, "rolling_back", "the run rolls back already")
-    effects = s.task.effects
-    if not effects:
+    pending = {o.id for o in unsettled(s)}
+    if not s.task.effects:
         return _refused("roll_back", does, "nothing_to_undo", "nothing was changed")
+    why = _not_undoable(s, [o for o in s.task.effects if o.id not in pending], {})
+    return _refused("roll_back", does, why.code, why.message) if why else _word(s, does, "roll_back")
+
+
+def _not_undoable(s: Situation, effects: Sequence[Operation], words: Mapping[str, str]) -> Refusal | None:
+    """Why not every one of ``effects`` can be undone once ``words`` are taken."""
     for operation in effects:
         step = s.plan.steps_by_id[operation.step]
         if step.undo is None:
-            return _refused("roll_back", does, "no_undo", f"{operation.id} has no inverse: {step.undo_why}")
-        settled = operation.known is Known.CONFIRMED or step.undo.sets_state
-        if not settled and not flight.unresolved(s.task, operation, s.moment):
-            return _refused(
-                "roll_back", does, "effect_unknown", f"nobody knows whether {operation.id} took effect"
-            )
-    return _word(s, does, "roll_back")
+            return Refusal(code="no_undo", message=f"{operation.id} has no inverse: {step.undo_why}")
+        known = operation.known is Known.CONFIRMED or words.get(operation.id) == "applied"
+        if not known and not step.undo.sets_state:
+            return Refusal(code="effect_unknown", message=f"nobody knows whether {operation.id} took effect")
+    return None
 
 
 def _mark_done(s: Situation, does: str) -> Offer:

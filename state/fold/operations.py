@@ -118,6 +118,9 @@ def _reconciled(task: Task, entry: Entry) -> Task:
         word=operation.word if probe else b["verdict"],
         observed=operation.observed or (probe and b["verdict"] == "applied"),
     )
+    if not probe and operation.known is Known.UNKNOWN:  # a word counts also where an answer settled it
+        said = {"applied": Known.CONFIRMED, "not_applied": Known.REFUTED}
+        operation = replace(operation, known=said.get(b["verdict"], Known.UNKNOWN))
     newly = b["settles"] is not None and operation.settled is None
     conflicts = task.conflicts
     if newly and b["settles"] == Outcome.SUCCEEDED:
