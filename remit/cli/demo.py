@@ -1,7 +1,7 @@
 """``remit demo``: three acts on a real service manager, to be seen before anything is set up.
 
-The demo is a program of the room of evals, which stands above this one: it is found by its name when it is asked
-for, so that no import goes up from here.
+The demo is a program of the room of evals, which stands above this one: it is found by its name when it is
+asked for, so that no import goes up from here.
 """
 
 import importlib
@@ -20,9 +20,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def demo(door: Door) -> int:
-    """Play three acts on a real service manager: a retry, a kill in mid-effect, an escalation; under a minute.
+    """Play three acts on a real service manager: a retry, a kill in mid-effect, an escalation.
 
-    The desk is made in a temporary folder, or in --desk, and kept.
+    It takes less than a minute. Its desk is made in a temporary folder, or in --desk, and kept.
     """
     program: Any = importlib.import_module(_PROGRAM)
     given = ["--desk", str(door.desk_given)] if door.desk_given else []

@@ -48,7 +48,7 @@ def list_(door: Door) -> int:
             (
                 open_.id if open_ else info.run,
                 open_.severity if open_ else "",
-                info.row.reason or info.row.lane,
+                "asks for a yes" if info.row.lane == "live/waiting_human" else info.row.reason or "stuck",
                 f"{info.row.runbook}@{info.row.version}",
                 info.row.target,
                 age(open_.at if open_ else info.row.created_at, now),

@@ -90,9 +90,9 @@ def say_end(door: Door, views: "Views", shown: "Shown") -> None:
     record = views.record(shown)
     door.text(*record_lines(record))
     if task.closed is None:
-        for op, asked in task.confirmations.items():
+        for asked in task.confirmations.values():
             if asked.answer is None:
-                door.say(f"asks for a yes: {asked.summary}", f"next: remit esc confirm {task.run} {op} --yes")
+                door.say(f"asks for a yes: {asked.summary}", f"next: remit esc confirm {task.run} --yes")
 
 
 def _say_rejection(door: Door, task: "Task") -> bool:

@@ -24,7 +24,6 @@ from remit.intake.principal import Asker
 from state import bodies, canonical, instants
 from state.entry import Draft
 from state.errors import (
-    CanonicalError,
     DeliveryConflictError,
     DuplicateNeedError,
     LimitReachedError,
@@ -60,14 +59,10 @@ class Request:
 
     @property
     def digest(self) -> str:
-        """What tells two bodies under one delivery id apart; CanonicalError for what no entry can hold."""
-        asked = {
-            "text": self.text,
-            "runbook": self.runbook,
-            "inputs": dict(self.inputs),
-            "criteria": list(self.criteria),
-        }
-        return canonical.digest(asked)
+        """What tells two bodies under one delivery id apart."""
+        inputs = [[str(name), repr(value)] for name, value in sorted(self.inputs.items())]
+        asked = [self.text, self.runbook, *map(str, inputs), *self.criteria]
+        return canonical.digest([storable(part) for part in asked])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,7 +255,7 @@ class Intake:
 
     def _create(self, proposed: Proposed, verdict: Admitted | Rejected) -> Submitted:
         request, run, at = proposed.request, self._new_id(), self._ledger.now()
-        payloads = (self._sealed(request.text),) if request.text else ()
+        payloads = (self._sealed(storable(request.text)),) if request.text else ()
         drafts = self._drafts(proposed, verdict, payloads)
         task, entries = extend(Task(run=run), drafts, at=at, epoch=0, code=self._code)
         admitted = isinstance(verdict, Admitted)
@@ -283,12 +278,12 @@ class Intake:
                 actor=actor,
                 source=request.source,
                 **request.asker.said,
-                ref=request.ref[:400],
+                ref=storable(request.ref[:400]),
                 delivery=request.delivery,
                 delivery_digest=request.digest if request.delivery else None,
                 text=payloads[0].digest if payloads else None,
-                runbook=request.runbook[:MAX_SHOWN],
-                criteria=[c[:200] for c in request.criteria[:20]],
+                runbook=storable(request.runbook[:MAX_SHOWN]),
+                criteria=[storable(c[:200]) for c in request.criteria[:20]],
             )
         ]
         if proposed.policy is not None:
@@ -304,13 +299,15 @@ class Intake:
         if isinstance(verdict, Admitted):
             drafts.append(bodies.admitted(actor=actor, **verdict.terms))
         else:
-            drafts.append(bodies.rejected(actor=actor, code=verdict.code, message=verdict.message[:2000]))
+            drafts.append(
+                bodies.rejected(actor=actor, code=verdict.code, message=storable(verdict.message[:2000]))
+            )
         return drafts
 
     def _attach(self, request: Request, run: str) -> Submitted:
         name = f"delivery:{request.source}:{request.delivery}" if request.delivery else self._new_id()
         if self._ledger.info(run).row.state is None:
-            body = {**request.asker.said, "source": request.source, "ref": request.ref[:400]}
+            body = {**request.asker.said, "source": request.source, "ref": storable(request.ref[:400])}
             self._ledger.post(
                 Signal(
                     id=f"{run}/attached/{name}", run=run, kind="attached", by=request.asker.name,
@@ -329,14 +326,16 @@ def _limits(policy: Policy, at: str) -> tuple[Limit, Limit | None]:
     return concurrency, Limit(kind="rate", runbook=book, most=entry.rate.max, since=since)
 
 
+def storable(text: str) -> str:
+    """``text`` as an entry can hold it: a lone surrogate (a byte that is no UTF-8) becomes a mark."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def _kept(inputs: Mapping[str, Any]) -> dict[str, Any]:
     """Inputs of a rejected request, as far as an entry can hold them."""
     kept: dict[str, Any] = {}
     for name, value in list(inputs.items())[:40]:
-        shown = value if type(value) in (int, bool) else str(value)[:200]
-        try:
-            canonical.dumps({str(name)[:MAX_SHOWN]: shown})
-        except CanonicalError:
-            continue
-        kept[str(name)[:MAX_SHOWN]] = shown
+        whole = type(value) is bool or (type(value) is int and abs(value) <= canonical.MAX_INTEGER)
+        if str(name).isascii():
+            kept[str(name)[:MAX_SHOWN]] = value if whole else storable(str(value)[:200])
     return kept
