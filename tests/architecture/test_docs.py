@@ -97,7 +97,7 @@ def given(name: str, *places: str) -> set[str]:
 
 def test_every_code_of_a_decision_that_is_not_taken_has_its_row_and_no_other_has() -> None:
     refused = {
-        call.args[2].value
+        str(call.args[2].value)
         for call in calls("policies/decisions.py")
         if isinstance(call.func, ast.Name)
         and call.func.id == "_refused"
@@ -110,7 +110,7 @@ def test_every_code_of_a_decision_that_is_not_taken_has_its_row_and_no_other_has
 def test_every_word_of_a_tool_for_an_answer_has_its_row() -> None:
     spoken = given("code", "tools/adapters", "tools/python_tool.py", "tools/http_client.py")
     spoken |= {
-        call.args[0].value
+        str(call.args[0].value)
         for call in calls("tools/http_client.py")
         if isinstance(call.func, ast.Name)
         and call.func.id == "_Failed"
@@ -128,7 +128,7 @@ def test_every_reason_that_the_graph_writes_has_its_row() -> None:
 
 def test_every_code_of_lint_says_how_to_fix_it() -> None:
     spoken = {
-        call.args[2].value
+        str(call.args[2].value)
         for call in calls("policies/lint")
         if isinstance(call.func, ast.Attribute)
         and call.func.attr == "problem"
