@@ -131,6 +131,7 @@ def killed(play: Play) -> None:
     stage.tidy()
     stage.say(f"kill -9 {holder}: the pid in the run's claim. What is known now:")
     stage.beside("remit's ledger", "the target's own log", side_by_side(entries, journal))
+    stage.gap()
     stage.say(f"The quota reads {value}. Whoever trusts that look, and sends again, raises it twice.")
     stage.say(
         "A new process takes over: it proves the death, waits until nothing can still land, then looks."

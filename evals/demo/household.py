@@ -33,6 +33,7 @@ class Household:
         """Make a new mark."""
         self.mark = uuid.uuid4().hex
         self.asked: int | None = None
+        self._started: list[subprocess.Popen[bytes]] = []
         self.environ = {**environ, MARK: self.mark, "PYTHONWARNINGS": "ignore"}
 
     def start(
@@ -50,7 +51,7 @@ class Household:
         ``out`` takes both its streams, but for ``errors``; ``lifeline`` makes a pipe of its stdin.
         """
         self.check()
-        return subprocess.Popen(
+        process = subprocess.Popen(
             argv,
             cwd=cwd,
             env={**self.environ, **(env or {})},
@@ -59,6 +60,8 @@ class Household:
             stderr=subprocess.STDOUT if errors is None else errors,
             start_new_session=True,
         )
+        self._started.append(process)
+        return process
 
     def check(self) -> None:
         """Interrupted where somebody has asked the demo to end."""
@@ -98,6 +101,8 @@ class Household:
             until = time.monotonic() + _LEAVE_WITHIN_S
             while self.living() and time.monotonic() < until:
                 time.sleep(_LOOK_EVERY_S)
+        for process in self._started:
+            process.poll()  # collects it
         return self.living()
 
     def _bears_mark(self, pid: int) -> bool:

@@ -3,10 +3,12 @@
 import contextlib
 import json
 import os
+import shlex
 import shutil
 import sys
 import tempfile
 import time
+import xmlrpc.client
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,7 +56,7 @@ def play(desk: Path | None, *, as_json: bool = False) -> int:
         except BrokenPipeError:
             code = OTHERWISE
             _close_stdout()
-        except (DemoError, OSError) as error:
+        except (DemoError, OSError, xmlrpc.client.Error) as error:
             code = OTHERWISE
             _said(stage, f"NOT as it should be: {error}", f"What there is, is in {place}.")
         finally:
@@ -78,8 +80,10 @@ def _played(household: Household, stage: Stage, world: World, desk: Path) -> Non
     world.start()
     stage.desk, stage.env = desk, {"QUOTA_URL": world.target_url}
     stage.act("A desk")
-    stage.remit("init", ".")
+    stage.typed(f"cd {shlex.quote(str(desk))}; export QUOTA_URL={world.target_url}")
+    stage.remit("init")
     furnish(desk, world)
+    stage.gap()
     stage.say("Into it go two of the shipped runbooks, only their durations shortened, and where things are.")
     stage.remit("runbook", "approve", "--all", "--yes", into=f"{EVIDENCE}/approved.txt")
     world.wait_until_ready()
@@ -89,10 +93,11 @@ def _played(household: Household, stage: Stage, world: World, desk: Path) -> Non
             act(played)
         records = [views.record(views.show(info.run)) for info in views.runs(Query())]
     stage.keep("records.json", records)
-    _end(stage, desk, played.runs, time.monotonic() - begun)
+    _end(played, desk, time.monotonic() - begun)
 
 
-def _end(stage: Stage, desk: Path, runs: list[str], took_s: float) -> None:
+def _end(played: Play, desk: Path, took_s: float) -> None:
+    stage = played.stage
     stage.act("In the end")
     stage.remit("runs", "list")
     stage.remit("ledger", "verify")
@@ -105,10 +110,10 @@ def _end(stage: Stage, desk: Path, runs: list[str], took_s: float) -> None:
         f"  packet    {desk}/{EVIDENCE}/packet.json",
         f"  witnesses {desk}/{EVIDENCE}/target.jsonl, supervisord.log",
         "What to try next:",
-        f"  cd {desk}",
-        f"  remit runs trace {runs[1]}   # act 2, entry by entry",
-        "  remit runbook authority service-recovery     # what it may do at the most",
-        '  remit run "show the maintenance page of shop" # a runbook that needs no other system',
+        f"  cd {shlex.quote(str(desk))}; export QUOTA_URL={played.world.target_url}",
+        f"  remit runs trace {played.runs[1]}      # act 2, entry by entry",
+        "  remit runbook authority service-recovery         # what it may do at the most",
+        '  remit run "show the maintenance page of shop"    # a runbook that needs no other system',
         "  remit ledger export copy.jsonl && remit ledger verify copy.jsonl",
         "And for a desk of your own, in an empty folder: remit init",
     )

@@ -87,7 +87,6 @@ class Stage:
             table.add_row(Text(one), Text(other))
         self.console.print()
         self.console.print(table)
-        self.console.print()
 
     def found(self, *checks: Check) -> None:
         """Show what the act says beside what was found; OtherwiseError where they differ."""
@@ -106,16 +105,18 @@ class Stage:
             raise OtherwiseError(f"{self._act}: otherwise than it says: {', '.join(wrong)}")
 
     # typing
+    def typed(self, line: str) -> None:
+        """Show a line as it is typed at a prompt."""
+        self.console.print()
+        self.console.print(Text.assemble(("$ ", "bold green"), (line, "bold")), soft_wrap=True)
+
     def type(self, *argv: str, into: str = "", behind: bool = False) -> "subprocess.Popen[bytes]":
         """Type a command of remit and let its output be seen; it goes on.
 
         ``into``: its stdout goes to that file of the desk, and with ``behind`` its stderr too.
         """
-        line = Text("$ ", style="bold green")
-        line.append(" ".join(_quoted(word) for word in ("remit", *argv)), style="bold")
-        line.append(f" >{into}{' 2>&1 &' if behind else ''}" if into else "")
-        self.console.print()
-        self.console.print(line, soft_wrap=True)
+        words = " ".join(_quoted(word) for word in ("remit", *argv))
+        self.typed(words + (f" >{into}{' 2>&1 &' if behind else ''}" if into else ""))
         if not into:
             return self._start(argv, self._out)
         with (self._desk() / into).open("wb") as out:

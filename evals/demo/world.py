@@ -77,7 +77,6 @@ class World:
     def __init__(self, household: Household, *, run: Path, logs: Path) -> None:
         """Start nothing yet; ``run`` must be short, for a socket's name has at most 107 characters."""
         self._household, self.run, self.logs = household, run, logs
-        self.supervisord: subprocess.Popen[bytes] | None = None
         self.target: subprocess.Popen[bytes] | None = None
         self.ports: dict[str, int] = {}
         self.target_port = 0
@@ -97,7 +96,7 @@ class World:
         programs = (_PROGRAM.format(name=name, port=port, **places) for name, port in self.ports.items())
         config.write_text("".join((_SUPERVISORD.format(**places), *programs)).replace("%", "%%"))
         supervisord = [sys.executable, "-m", "supervisor.supervisord", "-c", str(config)]
-        self.supervisord = self._household.start(
+        self._household.start(
             [sys.executable, str(Path(__file__).with_name("tied.py")), str(os.getpid()), *supervisord],
             cwd=self.run,
             out=subprocess.DEVNULL,
@@ -129,9 +128,6 @@ class World:
         if self.target is not None and self.target.stdin is not None:
             self.target.stdin.close()
         left = self._household.end()
-        for process in (self.supervisord, self.target):
-            if process is not None:
-                process.wait()
         if self.target is not None and self.target.stdout is not None:
             self.target.stdout.close()
         shutil.rmtree(self.run, ignore_errors=True)
@@ -175,7 +171,7 @@ class World:
 
     def process(self, name: str) -> Process:
         """What supervisord says of a program; OSError where it does not answer."""
-        info = self._supervisor().getProcessInfo(name)
+        info = self._supervisor("getProcessInfo", name)
         return Process(state=info["statename"], pid=info["pid"], start=info["start"])
 
     def supervised(self, name: str) -> list[str]:
@@ -201,11 +197,11 @@ class World:
 
     def stop_service(self, name: str) -> None:
         """Take a service down, as a colleague would."""
-        self._supervisor().stopProcess(name)
+        self._supervisor("stopProcess", name)
 
     def start_service(self, name: str) -> None:
         """Bring a service up, as a colleague would."""
-        self._supervisor().startProcess(name)
+        self._supervisor("startProcess", name)
 
     def set_value(self, account: str, value: int) -> None:
         """Let an account have this value."""
@@ -222,9 +218,10 @@ class World:
         except (OSError, xmlrpc.client.Error):
             return False
 
-    def _supervisor(self) -> Any:
+    def _supervisor(self, method: str, name: str) -> Any:
         transport = SupervisorTransport(None, None, serverurl=self.socket)
-        return xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport).supervisor
+        with xmlrpc.client.ServerProxy("http://127.0.0.1", transport=transport) as proxy:
+            return getattr(proxy.supervisor, method)(name)
 
 
 def _asked(url: str, *, body: Mapping[str, Any] | None = None, token: str = "") -> Any:
