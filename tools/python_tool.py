@@ -174,14 +174,25 @@ def load_module_tools(module_names: Iterable[str], folder: Path | None = None) -
 
 
 def _import(module_name: str, folder: Path | None) -> ModuleType:
-    if folder is not None and str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
+    if folder is not None:
+        _look_first_in(folder, module_name)
     try:
         return importlib.import_module(module_name)
     except SetupError:
         raise
     except Exception as error:  # a module of the desk may raise anything while it is imported
         raise SetupError(f"module {module_name}: {type(error).__name__}: {error}") from error
+
+
+def _look_first_in(folder: Path, module_name: str) -> None:
+    """Put the desk's folder first, and let go of a module of that name that another folder gave."""
+    sys.path[:] = [str(folder), *(entry for entry in sys.path if entry != str(folder))]
+    place = folder.joinpath(*module_name.split("."))
+    own = [p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file()]
+    loaded = getattr(sys.modules.get(module_name), "__file__", None)
+    if own and loaded is not None and Path(loaded).resolve() != own[0].resolve():
+        del sys.modules[module_name]
+        importlib.invalidate_caches()
 
 
 def _declared(module: ModuleType) -> list[PythonTool]:

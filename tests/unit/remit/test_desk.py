@@ -218,3 +218,16 @@ def test_the_sample_that_init_copies_is_the_one_beside_the_code(folder):
 
     source = Path(remit.sample.__file__).parent
     assert book(folder).read_bytes() == (source / "runbooks" / "maintenance-page.yaml").read_bytes()
+
+
+def test_two_desks_in_one_process_have_each_their_own_tools(folder, tmp_path):
+    other = tmp_path / "other"
+    assert run(["init", str(other), "--json"]) == 0
+    edit(other / "page_tools.py", 'PAGES / f"{service}.new"', 'PAGES / f"{service}.fresh"')
+    sources = set()
+    for place in (folder, other, folder):
+        desk = Desk.open(load(place))
+        sources.add(desk.folder.contracts["page.set"].source)
+        assert len(desk.changes()) == (place == other)
+        desk.close()
+    assert len(sources) == 2
