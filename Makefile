@@ -16,7 +16,7 @@ LOCK ?=
 COMPILE := cd requirements && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock" $(LOCK)
 
-.PHONY: help setup demo test crash check format coverage mutants bench lock clean
+.PHONY: help setup demo test crash check format coverage mutants bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ mutants: $(READY) ## take out each row of the tables and each guard: a test must
 
 bench: $(READY) ## what a step costs beside a bare loop and a checkpointed graph
 	@$(BIN)/python -m evals.bench $(ARGS)
+
+docs: $(READY) ## write the pages that are made from tables anew
+	@$(BIN)/python -m evals.docs $(ARGS)
 
 lock: $(READY) ## write requirements/*.txt anew (LOCK=--upgrade raises versions)
 	@$(COMPILE) ../pyproject.toml run.in --output-file run.txt

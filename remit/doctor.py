@@ -81,12 +81,12 @@ def _variables(environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _model(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
-    if settings.model.startswith("openai:") and not environ.get("OPENAI_API_KEY"):
-        yield Finding(
-            verdict="problem",
-            what=f"model {settings.model}, but OPENAI_API_KEY is not set",
-            next='set it, or model = "rules" in remit.toml (no model is needed to run)',
-        )
+    from agents.models.factory import model_problem
+
+    problem = model_problem(settings.model, environ)
+    if problem is not None:
+        hint = 'mend that, or set model = "rules" in remit.toml (no model is needed to run)'
+        yield Finding(verdict="problem", what=problem, next=hint)
     else:
         yield Finding(verdict="ok", what=f"model: {settings.model}")
 

@@ -2,7 +2,8 @@
 
 A write: guards, one append with the intent (refused in the same transaction where a stop switch covers it),
 the credential, claim and deadline once more, the send, the reply made fit, one append with the outcome.
-A read: guards, the verifier's reader credential, the send, the reply made fit; no entry.
+A read: guards, the verifier's reader credential, the send, the reply made fit. It writes no entry itself;
+whoever asked writes down what was seen, and that a read was denied.
 
 Each append is awaited. Where one fails the holder is out, and whatever has been sent is unknown to the next
 holder: an intent without an outcome. Nothing here sends a second time.

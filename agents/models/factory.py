@@ -12,15 +12,26 @@ def model_from(name: str, environ: Mapping[str, str]) -> Model:
 
     ``OPENAI_BASE_URL`` names the endpoint; without one, ``OPENAI_API_KEY`` must be set.
     """
+    problem = model_problem(name, environ)
+    if problem is not None:
+        raise ModelNameError(problem)
     if name == "rules":
         return RulesModel()
-    kind, _, model = name.partition(":")
-    if kind != "openai" or not model.strip():
-        raise ModelNameError(f"no model is called {name!r}: it is rules or openai:NAME")
     base_url = environ.get("OPENAI_BASE_URL") or None
-    key = environ.get("OPENAI_API_KEY") or ("none" if base_url else "")
-    if not key:
-        raise ModelNameError(f"{name} needs OPENAI_API_KEY, or OPENAI_BASE_URL for an endpoint without keys")
+    key = environ.get("OPENAI_API_KEY") or "none"
+    model = name.partition(":")[2]
     from agents.models.openai import OpenAIModel  # noqa: PLC0415 - HTTP is loaded only by who asks for it
 
     return OpenAIModel(model, api_key=key, base_url=base_url)
+
+
+def model_problem(name: str, environ: Mapping[str, str]) -> str | None:
+    """Why there is no model of that name; None where ``model_from`` gives one."""
+    kind, _, model = name.partition(":")
+    if name == "rules":
+        return None
+    if kind != "openai" or not model.strip():
+        return f"no model is called {name!r}: it is rules or openai:NAME"
+    if not environ.get("OPENAI_API_KEY") and not environ.get("OPENAI_BASE_URL"):
+        return f"{name} needs OPENAI_API_KEY, or OPENAI_BASE_URL for an endpoint without keys"
+    return None

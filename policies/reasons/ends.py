@@ -23,7 +23,7 @@ ENDS: Final = table(
                 "`rolled_back`: every effect was undone, and seen to be.",
                 "See the record's reason.",
             ),
-            "cancelled": ("`cancelled`: before any effect, or rolled back after it.", "Nothing."),
+            "cancelled": ("`cancelled`: before anything was changed.", "Nothing."),
             "aborted": (
                 "`closed_by_human`: effects stay; what is unresolved is listed.",
                 "Follow the record's list.",

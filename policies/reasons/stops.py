@@ -62,6 +62,7 @@ ESCALATIONS: Final = table(
 )
 
 _WAITS: Final = "Waits without a worker, and goes on by itself."
+_ASKS: Final = "Waits without a worker until a human says how it goes on."
 
 WAITS: Final = table(
     rows(
@@ -78,12 +79,20 @@ WAITS: Final = table(
                 "The connector rests after a 401, a 403 or a missing credential.",
                 "Mend the credential.",
             ),
+        },
+    ),
+    rows(
+        _ASKS,
+        {
             "stop": ("The stop switch covers it.", "`remit start` when it is over."),
             "pause": ("Somebody paused it.", "`remit runs unpause`."),
-            "confirmation": ("A human has to confirm a write.", "Confirm or refuse it."),
+            "confirmation": (
+                "A human has to confirm a write; unanswered in time, it escalates.",
+                "`remit esc confirm RUN --yes` or `--no`.",
+            ),
             "human": ("A human has to decide.", "`remit esc show`."),
         },
-    )
+    ),
 )
 
 _ATTEMPT: Final = "Records the outcome, and goes on by the decision table."

@@ -83,3 +83,8 @@ def test_a_code_has_one_row() -> None:
 def test_an_unknown_code_has_none() -> None:
     with pytest.raises(KeyError):
         reason(Area.GUARD, "made_up")
+
+
+def test_what_waits_for_a_human_is_not_said_to_go_on_by_itself():
+    own = {code for code, told in REASONS[Area.WAIT].items() if "by itself" in told.does}
+    assert own == REASONS[Area.WAIT].keys() - {"human", "confirmation", "stop", "pause"}

@@ -47,8 +47,10 @@ def test_a_folder_or_a_secret_open_to_others_is_a_problem(folder):
 def test_a_misspelt_variable_and_a_missing_key_are_told(folder, monkeypatch):
     assert verdict_on(told(folder, REMIT_MODLE="x"), "nothing reads REMIT_MODLE") == "warning"
     monkeypatch.setenv("REMIT_MODEL", "openai:some-model")
-    assert verdict_on(told(folder), "OPENAI_API_KEY is not set") == "problem"
+    assert verdict_on(told(folder), "openai:some-model needs OPENAI_API_KEY") == "problem"
     assert verdict_on(told(folder, OPENAI_API_KEY="k"), "model: openai:some-model") == "ok"
+    own = "http://127.0.0.1:1/v1"  # an endpoint of one's own may ask for no key
+    assert verdict_on(told(folder, OPENAI_BASE_URL=own), "model: openai:some-model") == "ok"
 
 
 def test_a_secret_that_is_missing_or_shared_by_roles_is_a_problem(folder):
