@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -72,6 +72,12 @@ class Folder:
     def placed(self, problem: Problem, path: Path) -> Problem:
         """Give a problem of a runbook the name of its file."""
         return replace(problem, file=self.name_of(path))
+
+    def unread(self, id_: str) -> set[str]:
+        """Files named after a runbook's id that hold no runbook, as their problems say."""
+        read = {self.name_of(book.path) for book in self.runbooks.values()}
+        places = {p.file for p in self.problems if PurePath(p.file).parts[0] == RUNBOOKS} - read
+        return {name for name in places if PurePath(name).stem == id_}
 
     def undelegated(self) -> list[str]:
         """Runbooks in the folder that no entry of a readable delegation names: they can never run."""

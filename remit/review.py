@@ -49,19 +49,25 @@ class Difference:
         return [f"{self.scope}: {self.kind.upper()}{differs}", *(f"  {s}" for s in self.sentences)]
 
 
-def lint_folder(folder: Folder, wanted: Collection[str] | None = None) -> list[Problem]:
-    """Everything wrong with the files, or with the runbooks ``wanted`` (by id@version) alone."""
-    files = (
-        {}
-        if wanted is None
-        else {folder.name_of(folder.runbooks[r].path) for r in wanted if r in folder.runbooks}
-    )
+def lint_folder(
+    folder: Folder, wanted: Collection[str] | None = None, *, unread: Collection[str] = ()
+) -> list[Problem]:
+    """Everything wrong with the files, or with the runbooks ``wanted`` (id@version) and ``unread`` files."""
+    books = [folder.runbooks[r] for r in wanted or () if r in folder.runbooks]
+    files = {*unread, *(folder.name_of(book.path) for book in books)}
     problems = [p for p in folder.problems if wanted is None or p.file in files]
     for ref, book in folder.runbooks.items():
         if wanted is None or ref in wanted:
             found = lint(book.value, folder.contracts, book.document)
             problems += [folder.placed(p, book.path) for p in found]
     return problems
+
+
+def named(folder: Folder, given: str) -> tuple[str | None, set[str]]:
+    """The newest runbook that an id, or id@version, means, and the files of that name that hold none."""
+    refs = [r for r in folder.runbooks if given in (r, r.partition("@")[0])]
+    newest = max(refs, key=lambda ref: int(ref.partition("@")[2]), default=None)
+    return newest, folder.unread(given.partition("@")[0])
 
 
 def unsafe(folder: Folder, ref: str) -> list[Problem]:

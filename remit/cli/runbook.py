@@ -126,9 +126,15 @@ def schema(
 
 def lint(door: Door, ids: _Ids = None) -> int:
     """Say everything that is wrong with the files of this desk, with file, line and column."""
-    from remit.review import lint_folder
+    from remit.review import lint_folder, named
 
-    problems = lint_folder(door.desk().folder, _wanted(door.desk(), ids))
+    folder = door.desk().folder
+    meant = [named(folder, given) for given in ids or []]
+    for given, (ref, unread) in zip(ids or [], meant, strict=True):
+        if ref is None and not unread:
+            raise _unknown(given, set(folder.runbooks))
+    wanted = {ref for ref, _ in meant if ref} if ids else None
+    problems = lint_folder(folder, wanted, unread={name for _, unread in meant for name in unread})
     errors = [p for p in problems if not p.warning]
     if door.json:
         door.data([asdict(p) for p in problems])
@@ -221,10 +227,6 @@ def _one(desk: "Desk", given: str) -> str:
     if not found:
         raise _unknown(given, refs)
     return max(found, key=lambda ref: int(ref.partition("@")[2]))
-
-
-def _wanted(desk: "Desk", ids: list[str] | None) -> set[str] | None:
-    return {_one(desk, given) for given in ids} if ids else None
 
 
 def _unknown(given: str, known: set[str]) -> UsageError:
