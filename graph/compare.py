@@ -2,7 +2,7 @@
 
 from graph.session import Session
 from state import bodies
-from state.task import Direction
+from state.task import Direction, Task
 
 
 def compare(session: Session) -> str:
@@ -20,12 +20,17 @@ def compare(session: Session) -> str:
     found = session.verifier.bind(session.scope())
     if found.problem:
         return found.problem
-    known = {c.what for c in task.conflicts if c.acknowledged}
     conflicts = [
         {"what": c.what, "expected": c.expected, "observed": c.observed}
         for c in found.conflicts
-        if c.what not in known
+        if not acknowledged(task, c.what, c.observed)
     ]
     session.compared = True
     session.note(bodies.hydrated(actor=session.holder.worker, facts=dict(found.facts), conflicts=conflicts))
     return ""
+
+
+def acknowledged(task: Task, what: str, observed: str) -> bool:
+    """Whether a human has decided on exactly this: the newest conflict of that name that they saw."""
+    seen = [c.observed for c in task.conflicts if c.what == what and c.acknowledged]
+    return seen[-1:] == [observed]

@@ -4,7 +4,7 @@ from typing import Any
 
 from langgraph.runtime import Runtime
 
-from graph.compare import compare
+from graph.compare import acknowledged, compare
 from graph.decide import after
 from graph.routes import RunState
 from graph.session import Session
@@ -93,6 +93,8 @@ def _conflicts(session: Session, step: Step, scope: Scope) -> bool:
     if verdict is None or verdict.verdict == "pass":
         return False
     if verdict.verdict == "fail":
+        if acknowledged(session.task, verdict.check, verdict.observed):
+            return False
         conflict = bodies.conflict(
             actor=session.holder.worker,
             what=verdict.check,

@@ -68,72 +68,48 @@ class Demo:
             time.sleep(0.1)
 
 
-@pytest.fixture(scope="module")
-def short():
-    """Folders with names that leave room for a socket's."""
-    made = []
-
-    def one() -> Path:
-        made.append(Path(tempfile.mkdtemp(prefix="d-")))
-        return made[-1]
-
-    yield one
-    for folder in made:
-        shutil.rmtree(folder)
-
-
 @pytest.fixture
-def started(short):
-    demo = Demo(short())
+def started():
+    folder = Path(tempfile.mkdtemp(prefix="d-"))  # a short name, which leaves room for a socket's
+    demo = Demo(folder)
     yield demo
     if demo.process.poll() is None:
         demo.process.terminate()
         demo.process.wait(30)
+    shutil.rmtree(folder)
 
 
-@pytest.fixture(scope="module")
-def whole(short):
-    played = Demo(short())
-    played.process.wait(170)
-    return played
+def test_the_three_acts_end_as_they_say(started, capsys):
+    demo = started
+    assert demo.process.wait(170) == 0, demo.shown
+    assert demo.living() == []
 
+    # what is shown
+    assert re.findall(r"^Act (\d)", demo.shown, re.MULTILINE) == ["1", "2", "3"]
+    assert not re.search(r"^NO ", demo.shown, re.MULTILINE)
+    assert len(re.findall(r"^ok +\S", demo.shown, re.MULTILINE)) == 19
+    assert "no outcome" in demo.shown
+    assert "\x1b" not in demo.shown, "colours or moving lines where there is no terminal"
 
-def test_the_three_acts_end_as_they_say(whole):
-    assert whole.process.returncode == 0, whole.shown
-    assert re.findall(r"^Act (\d)", whole.shown, re.MULTILINE) == ["1", "2", "3"]
-    assert not re.search(r"^NO ", whole.shown, re.MULTILINE)
-    assert len(re.findall(r"^ok +\S", whole.shown, re.MULTILINE)) == 19
-    assert "\x1b" not in whole.shown, "no colours and no moving lines where there is no terminal"
-    assert whole.living() == []
-
-
-def test_the_records_are_those_of_the_three_acts(whole):
-    recovered, raised, retried = json.loads((whole.desk / "evidence" / "records.json").read_text())
-    assert [r["state"] for r in (retried, raised, recovered)] == ["completed"] * 3
+    # what is kept, and that it agrees
+    kept = demo.desk / "evidence"
+    resumed, raised, retried = records = json.loads((kept / "records.json").read_text())
+    assert [r["state"] for r in records] == ["completed"] * 3
     assert retried["retries"]["start"]["used"] >= 1
     assert [w["effect"] for w in raised["writes"]] == ["confirmed"]
-    packet = json.loads((whole.desk / "evidence" / "packet.json").read_text())
-    assert packet["where"]["reason"] == "precondition_failed"
-    assert packet["changed"] == []
+    packet = json.loads((kept / "packet.json").read_text())
+    assert (packet["where"]["reason"], packet["changed"]) == ("precondition_failed", [])
+    assert [(e["before"], e["after"]) for e in effects_of(kept / "target.jsonl", "acc-7")] == [(100, 125)]
+    assert sorted(p.name for p in demo.desk.parent.iterdir()) == ["desk", "out.txt"]
 
-
-def test_the_targets_own_log_shows_one_effect(whole):
-    (effect,) = effects_of(whole.desk / "evidence" / "target.jsonl", "acc-7")
-    assert (effect["before"], effect["after"]) == (100, 125)
-
-
-def test_the_desk_that_is_kept_can_be_used(whole, capsys):
-    desk = ["--desk", str(whole.desk)]
+    # what can be done with it
+    desk = ["--desk", str(demo.desk)]
     assert run([*desk, "ledger", "verify"]) == 0
     capsys.readouterr()
     assert run([*desk, "runs", "list", "--all", "--json"]) == 0
-    kept = json.loads((whole.desk / "evidence" / "records.json").read_text())
-    assert [r["run"] for r in json.loads(capsys.readouterr().out)] == [r["run"] for r in kept]
-    assert f"cd {whole.desk}" in whole.shown
-
-
-def test_what_it_needed_for_itself_is_gone(whole):
-    assert sorted(p.name for p in whole.desk.parent.iterdir()) == ["desk", "out.txt"]
+    assert [r["run"] for r in json.loads(capsys.readouterr().out)] == [r["run"] for r in records]
+    assert resumed["run"] in demo.shown
+    assert f"cd {demo.desk};" in demo.shown
 
 
 @pytest.mark.parametrize(
