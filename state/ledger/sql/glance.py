@@ -1,4 +1,4 @@
-"""The few questions that are put at every move of a run: compiled once, asked on a thread's own connection.
+"""The few questions that are put at every move of a run: compiled once, on connections kept open.
 
 A pooled connection and a statement of SQLAlchemy cost ten times what SQLite itself needs for these.
 """
@@ -6,7 +6,7 @@ A pooled connection and a statement of SQLAlchemy cost ten times what SQLite its
 import sqlite3
 import threading
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.engine import Dialect
@@ -18,14 +18,17 @@ from state.ledger.sql.schema import attempts, heads, holds, signals, stops
 from state.ledger.sql.sqlite import reading_connection
 from state.ledger.sql.statement import Statement
 
+MAX_IDLE: Final = 8
+
 
 class Glances:
     """Reads that never wait for a writer. Each sees what was durable when it was asked."""
 
     def __init__(self, path: Path, dialect: Dialect) -> None:
         """``path``: the ledger's file."""
-        self._path, self._local, self._guard = path, threading.local(), threading.Lock()
-        self._open: list[sqlite3.Connection] = []
+        self._path, self._guard = path, threading.Lock()
+        self._idle: list[sqlite3.Cursor] = []  # the last one used is taken first: its pages are at hand
+        self._closed = False
         s, a = signals.c, attempts.c
         waiting = select(func.count()).where(s.run == bindparam("run"), s.folded_seq.is_(None))
         sent = select(func.count()).where(a.resource == bindparam("resource"), a.at >= bindparam("since"))
@@ -56,25 +59,38 @@ class Glances:
         found = self._ask(self._length, run=run)
         return found[0][0] if found else 0
 
+    def close(self) -> None:
+        """Close every connection; one that is in use is closed when it comes back."""
+        with self._guard:
+            self._closed = True
+            while self._idle:
+                self._idle.pop().connection.close()
+
     def _ask(self, statement: Statement, **values: str) -> list[tuple[Any, ...]]:
         try:
-            return statement.rows(self._cursor(), **values)
+            cursor = self._take()
+            try:
+                rows = statement.rows(cast("DBAPICursor", cursor), **values)
+            except BaseException:
+                cursor.connection.close()
+                raise
         except sqlite3.Error as error:
             raise StorageError(f"the database could not be read: {error}") from error
+        self._give(cursor)
+        return rows
 
-    def close(self) -> None:
-        """Close every thread's connection; nobody may be asking any more."""
+    def _take(self) -> sqlite3.Cursor:
         with self._guard:
-            while self._open:
-                self._open.pop().close()
+            if self._closed:
+                raise StorageError("the ledger is closed")
+            if self._idle:
+                return self._idle.pop()
+        return reading_connection(self._path).cursor()
 
-    def _cursor(self) -> DBAPICursor:
-        known: DBAPICursor | None = getattr(self._local, "cursor", None)
-        if known is not None:
-            return known
-        connection = reading_connection(self._path)
+    def _give(self, cursor: sqlite3.Cursor) -> None:
+        """Keep a connection for whoever asks next, where there are not enough already."""
         with self._guard:
-            self._open.append(connection)
-        cursor = cast("DBAPICursor", connection.cursor())
-        self._local.cursor = cursor
-        return cursor
+            if len(self._idle) < MAX_IDLE and not self._closed:
+                self._idle.append(cursor)
+                return
+        cursor.connection.close()
