@@ -6,6 +6,8 @@ DemoError
 └── Interrupted       somebody asked it to end
 """
 
+import signal
+
 
 class DemoError(Exception):
     """The demo cannot go on."""
@@ -23,5 +25,5 @@ class Interrupted(DemoError):  # noqa: N818 - no error: somebody asked
     """Somebody asked the demo to end, by the signal ``number``."""
 
     def __init__(self, number: int) -> None:
-        super().__init__(f"asked to end by signal {number}")
+        super().__init__(f"asked to end by {signal.Signals(number).name}")
         self.number = number

@@ -52,7 +52,7 @@ def play(desk: Path | None, *, as_json: bool = False) -> int:
             _played(household, stage, world, place)
         except Interrupted as asked:
             code = _BY_SIGNAL + asked.number
-            _said(stage, f"Ended early: {asked}.")
+            _said(stage, f"Ended early: {asked}.", f"What there is, is in {place}.")
         except BrokenPipeError:
             code = OTHERWISE
             _close_stdout()

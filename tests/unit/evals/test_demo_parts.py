@@ -127,7 +127,7 @@ def test_nothing_is_typed_before_there_is_a_desk(stage):
 def test_a_wish_to_end_ends_every_wait_and_starts_nothing_more(tmp_path):
     household = Household({})
     household.asked = 15
-    with pytest.raises(Interrupted, match="signal 15"):
+    with pytest.raises(Interrupted, match="SIGTERM"):
         household.pause(60)
     with pytest.raises(Interrupted):
         household.start(["/bin/true"], cwd=tmp_path, out=-3)
