@@ -31,7 +31,7 @@ def record_of(
         "changed": any(o.has_effect for o in task.operations if o.attempts),
         "request": request_of(task, text),
         "runbook": {"id": task.runbook, "version": task.version},
-        "inputs": dict(task.inputs),
+        "inputs": dict(task.inputs or task.interpreted.get("inputs", {})),
         "target": task.target,
         "started_at": task.claims[0].at if task.claims else None,
         "ended_at": task.ended_at,

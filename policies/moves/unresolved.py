@@ -36,6 +36,7 @@ def _may_send_again(s: Situation, operation: Operation, slot: Slot) -> bool:
     if (
         operation.conflicted
         or operation.word is not None
+        or any(not c.acknowledged for c in s.task.conflicts)  # then it is looked at, and nothing is sent
         or operation.last.outcome is Outcome.REFUSED
         or (s.task.denial is not None and s.task.denial.op == operation.id)
         or not flight.settles_doubles(operation, slot.write, s.moment)

@@ -1,4 +1,4 @@
-"""How a run is taken: what is known of its former holders, and the entry that makes this worker the holder."""
+"""How a run is taken: what is known of its former holders, and the entry that makes a worker its holder."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -7,17 +7,17 @@ from remit.worker.fence import Ended, prove
 from remit.worker.identity import Identity, clock
 from remit.worker.lease import Lease
 from state import bodies
-from state.fold import fold
 from state.holder import Holder, extend
 from state.instants import parse
 from state.ledger.port import Append, Ledger, RunInfo, Worker
 from state.projection import row_of
+from state.reading import read_task
 from state.task import Claim, Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimant:
-    """This process, as far as taking runs needs it."""
+    """One worker process, as far as taking runs needs it."""
 
     ledger: Ledger
     identity: Identity
@@ -30,8 +30,8 @@ class Claimant:
         HeadMovedError where somebody else was quicker, and the other leaves of LedgerError.
         """
         info = self.ledger.info(run)
-        task = fold(self.ledger.read(run), run)
-        if task.closed is not None or task.unsound or not task.pins:
+        task = read_task(self.ledger, run)
+        if info.row.state is not None or task.closed is not None or task.unsound or not task.pins:
             return None
         predecessor = self._predecessor(info, task)
         if predecessor is not None and predecessor["ended"] == Ended.ALIVE:
@@ -61,13 +61,14 @@ class Claimant:
         return {"epoch": last.epoch, "worker": last.worker, "ended": str(ended)}
 
     def _prove(self, claim: Claim) -> Ended:
+        """What is known of a former holder; one that is off the list is nobody's to kill."""
         registered = next((w for w in self.ledger.workers() if w.id == claim.worker), None)
-        return prove(claim, self.identity.worker, lease_over=self._lease_over(registered))
+        over = registered is not None and self._lease_over(registered)
+        ended = prove(claim, self.identity.worker, lease_over=over)
+        return Ended.LEASE_EXPIRED if registered is None and ended is Ended.ALIVE else ended
 
-    def _lease_over(self, registered: Worker | None) -> bool:
-        """The worker is off the list, or its lease is over and this one is well enough to say so."""
-        if registered is None:
-            return True
+    def _lease_over(self, registered: Worker) -> bool:
+        """Its lease is over, and this worker is well enough to say so."""
         return parse(registered.lease_until) < parse(self.ledger.now()) and self.lease.may_fence()
 
     def _proven(self, task: Task, predecessor: dict[str, Any] | None) -> list[int]:
@@ -91,8 +92,8 @@ class Claimant:
     def _claim(self, task: Task, predecessor: dict[str, Any] | None, proven: list[int]) -> Holder:
         me = self.identity.worker
         draft = bodies.claimed(
-            worker=me.id, boot_id=me.boot_id, pid_ns=me.pid_ns, pid=me.pid, start_time=me.start_time, uid=me.uid,
-            lock_file=me.lock_file, clock=clock(), predecessor=predecessor, proven=proven,
+            worker=me.id, boot_id=me.boot_id, pid_ns=me.pid_ns, pid=me.pid, start_time=me.start_time,
+            uid=me.uid, lock_file=me.lock_file, clock=clock(), predecessor=predecessor, proven=proven,
         )  # fmt: skip
         at, epoch = self.ledger.now(), task.epoch + 1
         claimed, entries = extend(task, (draft,), at=at, epoch=epoch, code=self.code)

@@ -12,10 +12,10 @@ from graph.runner import run_graph
 from graph.session import Session
 from remit.worker.claim import Claimant
 from state.errors import FencedError, HeadMovedError, LedgerError, StorageError, UnknownCommitError
-from state.fold import fold
 from state.holder import Holder
 from state.instants import seconds_between
 from state.ledger.port import Query, RunInfo, Signal
+from state.reading import read_task
 from state.task import Task
 
 log = logging.getLogger("remit.worker")
@@ -50,11 +50,11 @@ class Engine:
 
     @property
     def worker(self) -> str:
-        """This worker's id."""
+        """The id of the worker."""
         return self.claimant.identity.worker.id
 
     def work(self, run: str, watch: Watch = _unwatched) -> Task | None:
-        """Take ``run`` and drive it until it leaves; None where it could not be taken, or was lost on the way."""
+        """Take ``run`` and drive it until it leaves; None where it could not be taken, or was lost."""
         try:
             holder = self.claimant.take(run)
         except (HeadMovedError, FencedError):
@@ -123,7 +123,7 @@ class Engine:
         while True:
             task = self.work(run, watch)
             if task is None:
-                task = fold(self.claimant.ledger.read(run), run)
+                task = read_task(self.claimant.ledger, run)
                 if task.head.seq != seen:
                     watch(task)  # another worker carries it
             seen = task.head.seq
@@ -132,7 +132,7 @@ class Engine:
             if task.waiting is not None and task.waiting.reason == "confirmation":
                 return task
             self._until_due(run, until)
-            self.claimant.bury()
+            self._look_around()
 
     def _until_due(self, run: str, until: float | None) -> None:
         while True:
@@ -155,7 +155,7 @@ class Engine:
         leases: dict[str, str] = {}
         with ThreadPoolExecutor(max_workers=self.threads, thread_name_prefix="run") as pool:
             while not self.stopping.is_set():
-                self.claimant.bury()
+                self._look_around()
                 started = self._start(pool, watch)
                 if started or self._busy():
                     self._wait_for_one()
@@ -168,13 +168,21 @@ class Engine:
         """Work until ``stopping`` is set, then let what is at work come to its next safe point."""
         with ThreadPoolExecutor(max_workers=self.threads, thread_name_prefix="run") as pool:
             while not self.stopping.is_set():
-                self.claimant.bury()
+                self._look_around()
                 if not self._start(pool, watch):
                     self.stopping.wait(poll_s)
 
+    def _look_around(self) -> None:
+        """Bury who is proven dead; FencedError where somebody has taken this worker itself off the list."""
+        self.claimant.bury()
+        if self.claimant.lease.lost:
+            self.stopping.set()
+            raise FencedError(f"worker {self.worker} was taken off the list: it must not act any more")
+
     def _start(self, pool: ThreadPoolExecutor, watch: Watch) -> int:
         started = 0
-        for info in self.claimant.ledger.claimable(limit=4 * self.threads):
+        # Runs that were given up stay on the list, and must not crowd out those that can be carried.
+        for info in self.claimant.ledger.claimable(limit=4 * self.threads + len(self._failures)):
             with self._guard:
                 if info.run in self._active or self._failures.get(info.run, 0) >= MAX_FAILURES:
                     continue
@@ -196,7 +204,7 @@ class Engine:
 
     def _passed_over(self, run: str) -> None:
         """A run that could not be taken: unsound, or another's; it is not asked for without end."""
-        task = fold(self.claimant.ledger.read(run), run)
+        task = read_task(self.claimant.ledger, run)
         if task.unsound:
             self._failures[run] = MAX_FAILURES
             log.error("run %s is stuck: %s; remit esc abort --raw %s", run, task.unsound, run)
@@ -210,7 +218,7 @@ class Engine:
         self.stopping.wait(POLL_S / 4)
 
     def _worth_waiting(self, leases: dict[str, str]) -> bool:
-        """Some live run waits for a time of its own, or its holder has not shown a sign of life since we looked."""
+        """Some live run waits for a time of its own, or its holder has shown no sign of life since we looked."""
         workers = {w.id: w.lease_until for w in self.claimant.ledger.workers()}
         for info in self._live():
             if self._failures.get(info.run, 0) >= MAX_FAILURES:
