@@ -218,7 +218,7 @@ class Engine:
         self.stopping.wait(POLL_S / 4)
 
     def _worth_waiting(self, leases: dict[str, str]) -> bool:
-        """Some live run waits for a time of its own, or its holder has shown no sign of life since we looked."""
+        """Some live run waits for a time of its own, or its holder showed no sign of life since we looked."""
         workers = {w.id: w.lease_until for w in self.claimant.ledger.workers()}
         for info in self._live():
             if self._failures.get(info.run, 0) >= MAX_FAILURES:
