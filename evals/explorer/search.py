@@ -40,15 +40,15 @@ class _Node:
         return tuple(reversed(labels))
 
 
-def explore(case: Case, *, most: int = 1_000_000) -> Explored:
-    """Every scene of ``case`` that can be reached, up to ``most`` of them."""
+def explore(case: Case, *, most: int = 1_000_000, to_first: bool = False) -> Explored:
+    """Every scene of ``case`` that can be reached, up to ``most``; or (``to_first``) up to a broken law."""
     found = Explored(case=case)
     first = start(case)
     names: dict[Hashable, int] = {key_of(first, case): 0}
     edges: list[list[int]] = [[]]
     nodes = [_Node(None, "")]
     queue: deque[tuple[int, Scene]] = deque([(0, first)])
-    while queue:
+    while queue and not (to_first and found.broken):
         index, scene = queue.popleft()
         node = nodes[index]
         found.scenes += 1

@@ -34,7 +34,7 @@ def apply(task: Task, entry: Entry) -> Task:
         _continues(task, entry)
         spent_ms = task.spent_ms + _counted_ms(task, entry)
         changed = HANDLERS[entry.kind](task, entry)
-    except (UnsoundLedgerError, KeyError, IndexError, TypeError, ValueError) as error:
+    except (UnsoundLedgerError, KeyError, IndexError, AttributeError, TypeError, ValueError) as error:
         why = f"entry {entry.seq} ({entry.kind}): {type(error).__name__}: {error}"
         return replace(task, run=task.run or entry.run, head=head, last_at=entry.at, unsound=why)
     reset = entry.kind is Kind.GRANTED  # a decision gives the whole deadline afresh
