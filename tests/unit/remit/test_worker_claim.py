@@ -41,8 +41,8 @@ def claim_of(process: subprocess.Popen[bytes], claimant: Claimant, worker: str) 
     assert stat is not None
     me = claimant.identity.worker
     return Claim(
-        epoch=1, seq=1, at=claimant.ledger.now(), worker=worker, boot_id=boot_id(), pid_ns=me.pid_ns, pid=process.pid,
-        start_time=stat.start_time, uid=me.uid, lock_file="/nowhere", clock=clock(),
+        epoch=1, seq=1, at=claimant.ledger.now(), worker=worker, boot_id=boot_id(), pid_ns=me.pid_ns,
+        pid=process.pid, start_time=stat.start_time, uid=me.uid, lock_file="/nowhere", clock=clock(),
     )  # fmt: skip
 
 
