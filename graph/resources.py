@@ -27,7 +27,7 @@ def resources_of(
     ``bindings``, ``items`` and ``derived`` come on top of what ``task`` knows. A write whose resource rests
     on something that is not known yet is left out; it is asked for again when it is.
     """
-    scope = Scope.of(task)
+    scope = Scope.of(task).with_observed({})  # bindings as they are pinned
     scope = replace(scope, bindings={**scope.bindings, **bindings}, derived={**scope.derived, **derived})
     found: dict[str, None] = {}
     for step in runbook.steps:

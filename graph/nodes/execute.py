@@ -57,7 +57,8 @@ def _prepare(session: Session, move: Due) -> tuple[Call, dict[str, Any]] | None:
         return None
     contract = session.contracts[write.tool]
     try:
-        arguments = render_value(write.arguments, scope.values())
+        # bindings as they were pinned: a fact holds only the fields that some check has looked at
+        arguments = render_value(write.arguments, scope.with_observed({}).values())
         resource = render_resource(contract.resource or "", arguments)
     except TemplateError as error:
         session.note(bodies.hydrated(actor=session.holder.worker, problem=f"{move.op}: {error}"))

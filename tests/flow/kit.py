@@ -255,7 +255,8 @@ class Killed(BaseException):
     """The process dies here: nothing behind this point happens."""
 
 
-def _die() -> None:
+def die() -> None:
+    """End the process here."""
     raise Killed
 
 
@@ -294,15 +295,19 @@ class House:
 
     def ask(self, runbook: str, thing: str, *, goal: int = GOAL, by: str = "ann", **inputs: Any) -> Submitted:
         """Ask for a run; what became of the request."""
-        intake = Intake(
-            ledger=self.app.ledger, in_force=self.app.policies.now, model=self.app.model,
-            new_id=lambda: str(ULID()), sealed=self.app.sealed, code="test",
-        )  # fmt: skip
+        intake = self.intake()
         asker = Asker(name=by, how="as", os_user=by)
         wanted = {"thing": thing, "goal": goal, **inputs}
         return intake.submit(
             intake.read(Request(asker=asker, source="cli", runbook=runbook, inputs=wanted, text_door=False))
         )
+
+    def intake(self) -> Intake:
+        """The door that requests come through."""
+        return Intake(
+            ledger=self.app.ledger, in_force=self.app.policies.now, model=self.app.model,
+            new_id=lambda: str(ULID()), sealed=self.app.sealed, code="test",
+        )  # fmt: skip
 
     def fault(self, thing: str, *faults: dict[str, Any]) -> None:
         """What happens to the next requests about ``thing``."""
@@ -336,7 +341,7 @@ class House:
         assert holder is not None
         session = self.app.session(holder, own.lease, self.watch, time.sleep)
         self._here.run = run
-        self.at[run, until] = _die
+        self.at[run, until] = die
         try:
             run_graph(session)
         except Killed:

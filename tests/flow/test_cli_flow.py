@@ -384,9 +384,14 @@ def test_an_edited_tool_keeps_its_runbook_from_running(folder, page):
         out, _ = process.communicate(timeout=60)
         doctor = started(folder, "doctor")
         said, _ = doctor.communicate(timeout=60)
+        record = json.loads(out)
+        shown, _ = started(folder, "esc", "show", record["run"], "--json").communicate(timeout=60)
     finally:
         tools.write_text(before)
-    record = json.loads(out)
+    packet = json.loads(shown)
+    assert packet["where"]["code"] == "contract_changed"
+    assert "contract_changed" in packet["top"]["headline"]
+    assert "page.read promises something else" in packet["evidence"][0]["excerpt"]
     assert (process.returncode, record["state"], record["writes"]) == (3, "escalated", [])
     assert doctor.returncode == 2
     assert "maintenance-page@1 cannot run: not as approved any more: page.read, page.set" in said
