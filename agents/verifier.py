@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from agents.binding import bind
 from agents.facts import MAX_FACTS, capped, fact, shown
-from agents.reads import Computed, Read, Reading, Reads
+from agents.reads import Computed, Evaluated, Read, Reading, Reads
 from agents.survey import survey
 from agents.verdicts import AttemptFacts, BindResult, Effect, ProbeResult, Standing, Survey, Verdict
 from agents.wanted import attempt_names, pinned_fields
@@ -138,9 +138,13 @@ class Round:
         facts = {**absent.facts, **applied.facts}
         if reading.value is not None:
             facts[probe.observe] = fact(reading.value, reading.source)
-        observed = applied.observed if len(applied.observed) >= len(absent.observed) else absent.observed
+        observed = max(_observed(applied), _observed(absent), key=len)
         return ProbeResult(
-            verdict=verdict, observed=observed, at=self._reads.began, facts=facts, reason=capped(reason)
+            verdict=verdict,
+            observed=capped(observed),
+            at=self._reads.began,
+            facts=facts,
+            reason=capped(reason),
         )
 
     def attempt_facts(self, write: Step | Rollback, scope: Scope) -> AttemptFacts:
@@ -177,11 +181,10 @@ class Round:
 
     def _judge(self, check: str, expect: str, scope: Scope) -> Verdict:
         found = self._reads.evaluate(expect, scope)
-        observed = found.observed or found.reason
         return Verdict(
             check=check,
             expected=capped(expect),
-            observed=capped(observed),
+            observed=capped(_observed(found)),
             verdict=_STANDING[found.truth],
             at=self._reads.began,
             facts=found.facts,
@@ -231,6 +234,12 @@ class Round:
             check=check, expected=capped(expect), observed=capped(reason), verdict=Standing.UNKNOWN,
             at=self._reads.began, reason=capped(reason),
         )  # fmt: skip
+
+
+def _observed(found: Evaluated) -> str:
+    """What was seen; where it says nothing, why it does not comes first."""
+    why = found.reason if found.truth is Truth.UNKNOWN else ""
+    return "; ".join(part for part in (why, found.observed) if part)
 
 
 def _contradiction(applied: Truth) -> str:

@@ -45,7 +45,7 @@ _SAYS: Final[Mapping[Kind, Callable[[Mapping[str, Any]], str]]] = {
     Kind.JUDGED: lambda b: (
         f"{b['model_id']} at row {b['row']}: rules {b['rules']}; taken {b['taken']} {b['reason']}"
     ),
-    Kind.DENIED: lambda b: f"{b['op']} denied by {b['guard']}: {b['code']}",
+    Kind.DENIED: lambda b: f"{b['op'] or 'a read'} denied by {b['guard']}: {b['code']}",
     Kind.INTENT: lambda b: (
         f"{b['op']} attempt {b['attempt']}: {b['tool']} on {b['resource']}, to be sent by {b['send_by']}"
     ),

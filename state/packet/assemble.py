@@ -9,7 +9,7 @@ from state import canonical
 from state.instants import seconds_between
 from state.outcome import DEFINITE_ABSENT, Known
 from state.packet.claims import kept_claims, rule_claims
-from state.packet.evidence import Evidence, capped, evidence_of
+from state.packet.evidence import DeniedRead, Evidence, capped, evidence_of
 from state.packet.parts import SCHEMA, Material, Option, Stop
 from state.packet.top import ERROR_CLASS, top_of
 from state.record import remaining_of, request_of
@@ -19,6 +19,7 @@ from state.terms import Terms, retries_of
 MAX_BYTES: Final = 32 * 1024
 _RULE_PARTS: Final = ("top", "where", "state", "changed", "claims", "options", "budgets", "evidence")
 _MAX_LINE: Final = 300
+_UNREAD: Final = frozenset({"unreadable", "ambiguous"})  # reasons behind which a read gave nothing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +66,21 @@ def _packet(material: Material, evidence: Evidence, form: _Form) -> dict[str, An
     task, stop, terms = material.task, material.stop, material.terms
     state = _state(evidence, material.at, form)
     claims = kept_claims([*material.notes.claims, *rule_claims(state)], evidence.items)
+    failing, denied = _failing(state), _denied(stop, state, evidence)
     return {
         "schema": SCHEMA,
         "id": stop.id,
         "run": task.run,
         "created_at": material.at,
-        "top": top_of(task, stop, material.options, _failing(state), material.notes.recommended),
-        "where": _where(task, stop, terms, state),
+        "top": top_of(
+            task,
+            stop,
+            material.options,
+            failing=failing,
+            denied=denied,
+            recommended=material.notes.recommended,
+        ),
+        "where": _where(task, stop, terms, failing, denied),
         "state": state[: form.listed],
         "changed": [_changed(o, terms, evidence) for o in task.operations if o.attempts],
         "remaining": remaining_of(task, terms)[: form.listed],
@@ -117,11 +126,20 @@ def _failing(state: list[dict[str, Any]]) -> dict[str, Any] | None:
     return next((s for s in state if s["verdict"] != "pass"), None)
 
 
-def _where(task: Task, stop: Stop, terms: Terms, state: list[dict[str, Any]]) -> dict[str, Any]:
+def _denied(stop: Stop, state: list[dict[str, Any]], evidence: Evidence) -> DeniedRead | None:
+    """The denied read that keeps the stop's question from being answered, if one does."""
+    failing = _failing(state)
+    unread = stop.reason in _UNREAD or (failing is not None and failing["verdict"] == "unknown")
+    return evidence.denied[0] if unread and evidence.denied else None
+
+
+def _where(
+    task: Task, stop: Stop, terms: Terms, failing: Mapping[str, Any] | None, denied: DeniedRead | None
+) -> dict[str, Any]:
     newest = task.operations[-1] if task.operations else None
     step = terms.step(stop.step or (newest.step if newest else ""))
     sends = sum(len(o.attempts) for o in task.forward if step is not None and o.step == step.id)
-    failing = _failing(state)
+    why = "; ".join(p for p in (stop.detail, denied.excerpt() if denied else "") if p)
     return {
         "runbook": f"{task.runbook}@{task.version}",
         "digest": task.pins.get("runbook", ""),
@@ -131,14 +149,14 @@ def _where(task: Task, stop: Stop, terms: Terms, state: list[dict[str, Any]]) ->
         "reason": stop.reason,
         "error_class": ERROR_CLASS.get(stop.reason, "other"),
         "check": failing["check"] if failing else None,
-        "code": stop.code,
-        "detail": capped(stop.detail, _MAX_LINE),
+        "code": stop.code or (denied.code if denied else ""),
+        "detail": capped(why, _MAX_LINE),
         "row": stop.row,
     }
 
 
 def _changed(operation: Operation, terms: Terms, evidence: Evidence) -> dict[str, Any]:
-    """One write with its effect; several sends of one operation have one effect at most."""
+    """One write with its effect, however often it was sent."""
     step = terms.step(operation.step)
     last = operation.last
     row: dict[str, Any] = {
@@ -157,7 +175,7 @@ def _changed(operation: Operation, terms: Terms, evidence: Evidence) -> dict[str
 def _note(operation: Operation) -> str:
     parts = []
     if len(operation.attempts) > 1:
-        parts.append(f"sent {len(operation.attempts)} times under one key")
+        parts.append(f"sent {len(operation.attempts)} times as one operation")
     flying = [a.number for a in operation.attempts if a.undecided]
     if flying:
         parts.append(f"attempt {', '.join(map(str, flying))} may still land")

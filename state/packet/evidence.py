@@ -13,6 +13,7 @@ MAX_ITEMS: Final = 12
 MAX_EXCERPT: Final = 600
 _MAX_OPERATIONS: Final = 4
 _MAX_LOOKS: Final = 3
+_MAX_DENIED: Final = 2
 _REDACTED: Final = "[redacted]"
 
 Diagnosed = tuple[str, str, str, str]  # id, source, at, text
@@ -52,12 +53,32 @@ class Looked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeniedRead:
+    """A read that a guard did not let through, with how often."""
+
+    code: str
+    guard: str
+    message: str
+    at: str
+    times: int
+
+    def excerpt(self) -> str:
+        """One line: the guard, its code, and why."""
+        again = f" ({self.times} times)" if self.times > 1 else ""
+        return f"a read was denied by guard {self.guard}{again}: {self.message} [{self.code}]"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """The items as the packet holds them; ``refs``: what is shown -> the item that shows it."""
+    """The items as the packet holds them; ``refs``: what is shown -> the item that shows it.
+
+    ``denied``: the reads that are denied as things stand, the newest first.
+    """
 
     items: list[dict[str, Any]] = field(default_factory=list)
     refs: dict[str, str] = field(default_factory=dict)
     looks: tuple[Looked, ...] = ()
+    denied: tuple[DeniedRead, ...] = ()
 
     def cites(self, ref: str) -> list[str]:
         """The ids of the items that show ``ref``; none where it had to be left out."""
@@ -76,13 +97,14 @@ class Evidence:
 
 def evidence_of(task: Task, entries: Sequence[Entry], diagnosed: Iterable[Diagnosed]) -> Evidence:
     """The evidence of a stop: what is wrong first, then what was written, then what holds."""
-    looks = looks_of(task, entries)
+    looks, denied = looks_of(task, entries), denied_reads(task, entries)
     wrong = [k for k in looks if k.verdict != "pass"]
     fine = [k for k in looks if k.verdict == "pass"]
     written = sorted(
         (o for o in task.operations if o.attempts), key=lambda o: (o.known is not Known.UNKNOWN, -o.last.seq)
     )
-    pieces: list[Piece] = [_of_look(k) for k in wrong[:_MAX_LOOKS]]
+    pieces: list[Piece] = [_of_denied(d) for d in denied[:_MAX_DENIED]]
+    pieces += [_of_look(k) for k in wrong[:_MAX_LOOKS]]
     pieces += [_of_operation(o) for o in written[:_MAX_OPERATIONS]]
     if written[_MAX_OPERATIONS:]:
         pieces.append(_of_rest(written[_MAX_OPERATIONS:]))
@@ -95,7 +117,7 @@ def evidence_of(task: Task, entries: Sequence[Entry], diagnosed: Iterable[Diagno
     for number, (names, shown) in enumerate(pieces[:MAX_ITEMS], start=1):
         items.append(_item(f"e{number}", shown, MAX_EXCERPT))
         refs.update(dict.fromkeys(names, f"e{number}"))
-    return Evidence(items=items, refs=refs, looks=looks)
+    return Evidence(items=items, refs=refs, looks=looks, denied=denied)
 
 
 def looks_of(task: Task, entries: Sequence[Entry]) -> tuple[Looked, ...]:
@@ -122,6 +144,24 @@ def looks_of(task: Task, entries: Sequence[Entry]) -> tuple[Looked, ...]:
     return tuple(found.values())
 
 
+def denied_reads(task: Task, entries: Sequence[Entry]) -> tuple[DeniedRead, ...]:
+    """The reads denied since the run was last claimed, decided on, or wrote; the newest first."""
+    found: dict[tuple[str, str], DeniedRead] = {}
+    for entry in entries:
+        body = entry.body
+        if entry.kind is not Kind.DENIED or body["op"] or entry.seq <= task.read_since:
+            continue
+        before = found.pop((body["code"], body["message"]), None)
+        found[body["code"], body["message"]] = DeniedRead(
+            code=body["code"],
+            guard=body["guard"],
+            message=body["message"],
+            at=entry.at,
+            times=before.times + 1 if before else 1,
+        )
+    return tuple(reversed(found.values()))
+
+
 def _looked(before: Looked | None, ref: str, check: str, entry: Entry) -> Looked:
     body = entry.body
     sources = dict.fromkeys(f.get("source", "") for f in body.get("facts", {}).values())
@@ -142,6 +182,10 @@ def _looked(before: Looked | None, ref: str, check: str, entry: Entry) -> Looked
 def _of_look(look: Looked) -> Piece:
     kind = "probe-series" if look.rounds > 1 else "observation"
     return [look.ref], (kind, look.source, look.at, look.excerpt())
+
+
+def _of_denied(denied: DeniedRead) -> Piece:
+    return [f"denied:{denied.code}"], ("denial", f"guard {denied.guard}", denied.at, denied.excerpt())
 
 
 def _of_operation(operation: Operation) -> Piece:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from state.instants import parse
 from state.outcome import Known
-from state.packet.evidence import capped
+from state.packet.evidence import DeniedRead, capped
 from state.packet.parts import Option, Stop
 from state.task import Task
 
@@ -54,6 +54,8 @@ _HEADLINES: Final[Mapping[str, str]] = {
     "stuck": "its workers die without progress",
     "optional_left": "done, but for what was optional and did not succeed",
 }
+# what is said of these comes from reads alone, so that a denied one is the matter itself
+_BY_READS: Final = frozenset({"verify_unknown", "unreadable", "precondition_failed"})
 _ASKS: Final[Mapping[str, str]] = {
     "resume": "resume once it is mended",
     "retry_once": "grant one more try",
@@ -68,12 +70,14 @@ def top_of(
     task: Task,
     stop: Stop,
     options: Sequence[Option],
+    *,
     failing: Mapping[str, Any] | None,
+    denied: DeniedRead | None,
     recommended: str,
 ) -> dict[str, Any]:
     """The four lines, at most 400 characters in all."""
     lines = {
-        "headline": f"{task.target or task.run}: {_headline(task, stop, failing)}",
+        "headline": f"{task.target or task.run}: {_headline(task, stop, failing, denied)}",
         "stopped": _stopped(task, stop),
         "decision": _decision(options)
         if task.closed is None
@@ -90,7 +94,9 @@ def top_of(
     return top
 
 
-def _headline(task: Task, stop: Stop, failing: Mapping[str, Any] | None) -> str:
+def _headline(task: Task, stop: Stop, failing: Mapping[str, Any] | None, denied: DeniedRead | None) -> str:
+    if denied is not None and stop.reason in _BY_READS:
+        return f"reads are denied ({denied.code}) after {_done(task)}: {denied.message}"
     form = _HEADLINES.get(stop.reason, "stopped: {reason} {detail}")
     return form.format_map(
         {

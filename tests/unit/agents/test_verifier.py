@@ -93,6 +93,15 @@ def test_what_is_not_so_fails_and_what_cannot_be_read_is_unknown(answer, standin
     assert looks.check(RECOVERY.completion[0], scope()).verdict is standing
 
 
+def test_what_is_observed_of_what_cannot_be_read_says_why_first():
+    looks, _ = verifier({"http.get": Outcome.NOT_SENT})
+    verdict = looks.check(RECOVERY.completion[0], scope())
+    assert verdict.observed.startswith("health could not be read: not_sent timeout")
+    probe = looks.probe(RECOVERY.steps[0].probe, scope())
+    assert probe.verdict is Effect.UNKNOWN
+    assert "could not be read" in probe.observed
+
+
 def test_an_old_observation_never_stands_in_for_a_failed_read():
     looks, _ = verifier({})
     old = scope(observed={"health": health(200)})

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from policies.loader import load_runbook
 from policies.terms import terms_of
 from state import bodies, canonical
+from state.entry import Role
 from state.holder import extend
 from state.instants import after
 from state.outcome import Outcome
@@ -408,6 +409,57 @@ def test_a_packet_of_an_unknown_effect_says_so_everywhere():
     assert "whether stop/1 was applied" in packet["not_checked"]
 
 
+def denied_read(story, code="contract_changed"):
+    why = "http.get promises something else than when the run was admitted"
+    story.say(
+        bodies.denied(
+            actor="w", role=Role.VERIFIER, op="", code=code, guard="contract", digest="sha256:d", message=why
+        )
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("reason", ["verify_unknown", "unreadable"])
+def test_a_denied_read_is_the_matter_where_nothing_could_be_read(reason):
+    story = Story().written()
+    denied_read(story)
+    denied_read(story)
+    story.verify("completion", "healthy-and-stays", "unknown")
+    packet = packet_of(material(story, reason))
+    assert check_packet(packet, story.entries) == []
+    assert (
+        "reads are denied (contract_changed) after 1 x stop, 2 x start: http.get" in packet["top"]["headline"]
+    )
+    assert packet["where"]["code"] == "contract_changed"
+    assert "denied by guard contract" in packet["where"]["detail"]
+    assert packet["evidence"][0]["kind"] == "denial"
+    assert "(2 times): http.get promises something else" in packet["evidence"][0]["excerpt"]
+    assert "(contract_changed)" in packet_text(packet)
+    assert "a read denied by contract" in str(trace_of(story.task, story.entries, TERMS))
+
+
+def test_a_denied_read_is_evidence_but_not_the_matter_of_a_clear_failure():
+    story = Story().failed()
+    denied_read(story)
+    packet = packet_of(material(story))
+    assert "healthy-and-stays failed" in packet["top"]["headline"]
+    assert packet["where"]["code"] == ""
+    assert packet["evidence"][0]["kind"] == "denial"
+
+
+def test_a_read_denied_before_the_newest_write_is_told_no_more():
+    story = Story().begin()
+    denied_read(story)
+    story.outcome(story.send("stop", 1), 1, Outcome.UNKNOWN, "", "timeout")
+    packet = packet_of(material(story, "ambiguous"))
+    assert not [e for e in packet["evidence"] if e["kind"] == "denial"]
+    assert packet["where"]["code"] == ""
+
+
+def test_sends_of_one_operation_are_counted_without_claiming_a_key():
+    changed = {row["op"]: row.get("note", "") for row in packet_of(material(Story().failed()))["changed"]}
+    assert changed["start/1"] == "sent 2 times as one operation"
+
+
 def test_notes_of_a_model_stand_only_where_evidence_holds_them():
     story = Story().failed()
     plain = packet_of(material(story))
@@ -529,7 +581,7 @@ def test_a_full_page_shortens_its_lists_and_keeps_every_option_and_command():
 
 def test_a_raw_packet_needs_no_fold():
     story = Story().unknown()
-    packet = raw_packet(story.entries, at=story.at, why="entry 7: unknown kind")
+    packet = raw_packet(story.entries, run=story.entries[0].run, at=story.at, why="entry 7: unknown kind")
     assert packet["changed"] == [
         {
             "op": "stop/1",
@@ -541,4 +593,4 @@ def test_a_raw_packet_needs_no_fold():
         }
     ]
     assert len(packet_text(packet).splitlines()) <= 45
-    assert raw_packet([], at=story.at, why="")["changed"] == []
+    assert raw_packet([], run="r", at=story.at, why="")["changed"] == []
