@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import takewhile
 
 from policies import flight
@@ -39,7 +40,7 @@ class Slot:
         return f"{self.step.id}{item}/{ordinal}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: it keeps the answers that many rows ask for
 class Situation:
     """A task under its plan, at a moment."""
 
@@ -92,6 +93,10 @@ class Situation:
 
     def open_slot(self) -> Slot | None:
         """The first slot of the present direction that is not finished."""
+        return self._open_slot
+
+    @cached_property
+    def _open_slot(self) -> Slot | None:
         if self.task.direction is Direction.COMPLETING:
             return None
         slots = self.undo_slots() if self.rolling_back else self.forward_slots()
@@ -111,6 +116,10 @@ class Situation:
 
     def unresolved(self) -> Operation | None:
         """The first operation, of either direction, of which something may still land or be found out."""
+        return self._unresolved
+
+    @cached_property
+    def _unresolved(self) -> Operation | None:
         for operation in self.task.operations:
             if flight.unresolved(self.task, operation, self.moment):
                 return operation
