@@ -1,7 +1,7 @@
 """What may a model add to a packet that rules have written? Claims that cite evidence, and a suggestion.
 
-The packet itself needs no model (``state.packet``), and nothing here delays it: notes are asked for
-afterwards, checked by code against the evidence, and dropped where they do not hold.
+The packet itself needs no model (``state.packet``) and waits for none. Notes are checked by code against its
+evidence, and dropped where they do not hold. No run asks for notes yet: every packet is as rules wrote it.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,7 @@
 """Is the world as it should be? The verifier looks, with its own read-only credentials, and says what it saw.
 
 It judges by the runbook's expressions alone. Whatever cannot be read or evaluated is unknown, and unknown is
-never a pass. A model can turn a pass into an unknown (``veto``); nothing turns anything into a pass.
+never a pass. No model is asked, and nothing turns anything into a pass.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -1,4 +1,7 @@
-"""May a pass stand? On a question beyond rules a model may turn a pass into an unknown, never more."""
+"""May a pass stand? On a question beyond rules a model may turn a pass into an unknown, never more.
+
+No check of a runbook can ask such a question yet, so that no run comes here.
+"""
 
 from dataclasses import dataclass, replace
 from typing import Annotated, Final
