@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from evals.explorer.plans import LONGEST_MS, Case
 from evals.explorer.scene import Next, Scene
-from evals.explorer.world import at_time, effect_of, fenced
+from evals.explorer.world import at_time, done_by_others, effect_of, fenced
 from policies import flight
 from policies import move as moves
 from policies.decisions import CHOICES, Proposal, basis, judge, offers, unsettled
@@ -34,6 +34,7 @@ def human_acts(scene: Scene, case: Case, move: moves.Wait) -> Iterator[Next]:
         yield from _confirms(scene, move)
         return
     yield from _attests(scene)
+    yield from _repairs(scene)
     yield from _decides(scene, case)
 
 
@@ -62,6 +63,14 @@ def _attests(scene: Scene) -> Iterator[Next]:
     said = _signal(scene, "attest", {"epochs": epochs, "clock": {"boot_id": clock.boot_id, "ms": clock.ms}})
     world = fenced(scene.world, frozenset(epochs), scene.now + LONGEST_MS)
     yield f"a human has seen to it that epochs {epochs} are dead", scene.append(said, world=world)
+
+
+def _repairs(scene: Scene) -> Iterator[Next]:
+    """By hand, and only where the run has not done it: nobody does twice what is there."""
+    if not scene.left.repairs:
+        return
+    left = replace(scene.left, repairs=scene.left.repairs - 1)
+    yield "a human does it by hand", replace(scene, world=done_by_others(scene.world), left=left)
 
 
 def _decides(scene: Scene, case: Case) -> Iterator[Next]:

@@ -33,13 +33,15 @@ def _run(task: Task, case: Case, moment: Moment) -> tuple[Any, ...]:
     newest = task.escalation
     decision = newest.decision if newest else None
     deadline = case.plan.deadline_ms
+    lag = max(s.write.read_lag_ms for s in case.plan.steps)
     return (
         task.unsound, task.closed, task.bound, task.surveyed, task.holds, task.read_tries, task.direction,
         tuple(sorted(task.left_slots, key=str)), task.cancel is not None, task.paused, task.granted,
         task.grant_open,
         task.idle_claims if case.limits.poison else 0,
         None if newest is None else (newest.reason, newest.step, newest.row),
-        None if decision is None else (decision.choice, decision.carried_out), task.decided,
+        None if decision is None else (decision.choice, decision.carried_out, _since(decision.at, moment, lag)),
+        task.decided,
         task.denial.op if task.denial else None, task.waiting.reason if task.waiting else None,
         any(not c.acknowledged for c in task.conflicts),
         tuple((c.op, c.answer, _left(c.expires_at, moment)) for c in task.confirmations.values()),
@@ -128,5 +130,6 @@ def _world(scene: Scene) -> tuple[Any, ...]:
         world.cells,
         world.landed,
         flying,
+        tuple((s.step, s.cell, s.op, s.until - now) for s in world.stale),
         scene.sending is not None and (scene.sending.op, scene.sending.condition),
     )

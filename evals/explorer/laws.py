@@ -108,7 +108,7 @@ def _end(scene: Scene, case: Case) -> Iterator[str]:
         s = Situation(task=task, plan=case.plan, moment=scene.moment)
         if s.unresolved() is not None:
             yield f"ended {task.closed} with something unresolved"
-    for world in futures(scene.world):
+    for world in futures(scene.world, scene.now):
         if task.closed == "closed_by_human":
             if world.landed != scene.world.landed:
                 yield "the hold is freed while something may land"

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from evals.explorer.plans import Case
 from evals.explorer.scene import Next, Scene
-from evals.explorer.world import World, done_by_others, effect_by_name, effect_of, futures
+from evals.explorer.world import World, done_by_others, effect_by_name, effect_of, futures, views
 from policies import flight
 from policies import move as moves
 from policies.contract import DedupeKind
@@ -41,7 +41,11 @@ def probe(scene: Scene, case: Case, move: moves.Probe) -> Iterator[Next]:
     """What a probe shows, and what that settles."""
     operation = scene.task.operation(move.op)
     write = case.plan.write_of(operation.step, operation.undoes)
-    looks = [(seen(w, operation, write), replace(scene, world=w)) for w in futures(scene.world)]
+    looks = [
+        (seen(view, operation, write), replace(scene, world=world))
+        for world in futures(scene.world, scene.now)
+        for view in views(world)
+    ]
     for verdict, here in (*looks, *(("unknown", s) for s in _blind(scene))):
         settled = flight.settle(here.task, operation, write, verdict, here.moment)
         draft = bodies.reconciled(
@@ -54,11 +58,11 @@ def probe(scene: Scene, case: Case, move: moves.Probe) -> Iterator[Next]:
 
 def observe(scene: Scene, case: Case, move: moves.Observe) -> Iterator[Next]:
     """One round of all checks of a scope."""
-    for world in futures(scene.world):
-        here = replace(scene, world=world)
-        drafts = list(_rounds(here, case, move.scope, blind=False))
-        verdicts = ", ".join(str(d.body["verdict"]) for d in drafts)
-        yield f"check of {move.scope}: {verdicts}", here.append(*drafts)
+    for world in futures(scene.world, scene.now):
+        for view in views(world):
+            drafts = list(_rounds(replace(scene, world=view), case, move.scope, blind=False))
+            verdicts = ", ".join(str(d.body["verdict"]) for d in drafts)
+            yield f"check of {move.scope}: {verdicts}", replace(scene, world=world).append(*drafts)
     for here in _blind(scene):
         yield f"check of {move.scope}: unknown", here.append(*_rounds(here, case, move.scope, blind=True))
     for here in _sick(scene, move):
@@ -116,7 +120,7 @@ def _round(
 
 def preconditions(scene: Scene, case: Case, move: moves.Move) -> Iterator[Next]:  # noqa: ARG001
     """The precondition of a case: the run is still needed."""
-    looks = [replace(scene, world=w) for w in futures(scene.world)]
+    looks = [replace(scene, world=w) for w in futures(scene.world, scene.now)]
     if scene.left.others:
         left = replace(scene.left, others=scene.left.others - 1)
         looks += [replace(s, world=done_by_others(s.world), left=left) for s in looks]

@@ -28,6 +28,7 @@ class Limits:
     sick: int = 0  # checks that fail although the effect is there
     pauses: int = 0  # answers of 401
     refusals: int = 1
+    repairs: int = 0  # a human does by hand what the run could not
     hosts: str = "AB"
     poison: bool = False
 
@@ -51,13 +52,15 @@ def write(
     budget: int = 1,
     after: frozenset[str] = frozenset({"not_applied"}),
     undoable: bool = False,
+    read_lag_ms: int = 0,
     window_ms: int | None = None,
 ) -> WritePlan:
     """One write of ``kind``; ``sets_state``: ``read_back`` and repeatable."""
     return WritePlan(
         tool=f"sim.{kind.value}", kind=kind, repeatable=sets_state, timeout_ms=5_000,
         longest_request_ms=LONGEST_MS,
-        read_lag_ms=0, window_ms=window_ms, has_probe=kind is not DedupeKind.NONE if probe is None else probe,
+        read_lag_ms=read_lag_ms, window_ms=window_ms,
+        has_probe=kind is not DedupeKind.NONE if probe is None else probe,
         probe_tries=2, probe_every_ms=1_000, checks=(CheckPlan(id="there"),) if checks else (), budget=budget,
         retry_after=after, undoable=undoable, backoff=_QUICK,
     )  # fmt: skip
@@ -215,6 +218,26 @@ def disturbed() -> Iterator[Case]:
     )  # fmt: skip
 
 
+def seen_late() -> Iterator[Case]:
+    """Reads that show the past for a while, and humans who do by hand what the run could not."""
+    few = Limits(blind=0, lies=0)
+    for name, undo in (("sets_state", True), ("read_back", False), ("conditional_write", True)):
+        late = replace(_kinds()[name], read_lag_ms=3_000)
+        back = replace(write(DedupeKind.READ_BACK, sets_state=True), read_lag_ms=3_000) if undo else None
+        yield Case(name=f"late:{name}", plan=plan(step("a", late, back)), limits=few)
+        yield Case(
+            name=f"late:{name}/failing",
+            plan=plan(step("a", late, back), step("b", replace(late, budget=0)), on_exhausted="roll_back"),
+            limits=replace(few, crashes=0, decisions=0),
+        )
+    back = write(DedupeKind.READ_BACK, sets_state=True)
+    for name in ("sets_state", "natural_key"):
+        yield Case(
+            name=f"mended:{name}", plan=plan(step("a", _kinds()[name], back)),
+            limits=replace(few, repairs=1, decisions=2),
+        )  # fmt: skip
+
+
 def two_steps() -> Iterator[Case]:
     """Two steps, with what is due to be undone below something that cannot, and between two hosts."""
     kinds, undos = _kinds(), _undos()
@@ -226,10 +249,13 @@ def two_steps() -> Iterator[Case]:
     for first, undo in firsts:
         for second in ("sets_state", "read_back", "native_key", "none"):
             for back in ("no_undo", "undo_sets_state" if second == "sets_state" else "undo_read_back"):
-                steps = (step("a", kinds[first], undos[undo]), step("b", kinds[second], undos[back]))
+                steps = (
+                    step("a", kinds[first], undos[undo]),
+                    step("b", replace(kinds[second], budget=0), undos[back]),
+                )
                 yield Case(
                     name=f"{first}/{undo}+{second}/{back}", plan=plan(*steps, on_exhausted="roll_back"),
-                    limits=Limits(blind=0),
+                    limits=Limits(blind=0, lies=0, refusals=0),
                 )  # fmt: skip
 
 
@@ -248,5 +274,6 @@ def cases() -> Iterator[Case]:
     """Every case, the cheap ones first."""
     yield from disturbed()
     yield from one_step()
+    yield from seen_late()
     yield from two_steps()
     yield from twice()

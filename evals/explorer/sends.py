@@ -34,7 +34,7 @@ def send(scene: Scene, case: Case, move: moves.Send) -> Iterator[Next]:
     condition = known.attempts[0].facts["version"] if known else scene.world.cell(move.step).version
     request = Request(
         op=move.op, step=move.step, undoes=move.undoes, kind=write.kind, sets_state=write.sets_state,
-        condition=condition, epoch=task.epoch, until=None,
+        condition=condition, epoch=task.epoch, until=None, lag_ms=write.read_lag_ms,
     )  # fmt: skip
     intent = bodies.intent(
         actor="w", credential="none", op=move.op, step=move.step, item=move.item, ordinal=move.ordinal,
@@ -49,7 +49,7 @@ def send(scene: Scene, case: Case, move: moves.Send) -> Iterator[Next]:
 def answers(scene: Scene, request: Request, case: Case) -> Iterator[Next]:
     """Every way in which the send of a durable intent may end."""
     left, write = scene.left, case.plan.write_of(request.step, request.undoes)
-    for world in futures(scene.world):
+    for world in futures(scene.world, scene.now):
         here = replace(scene, world=world, sending=None)
         if left.others and request.kind is DedupeKind.CONDITIONAL_WRITE:
             moved = replace(
@@ -62,7 +62,7 @@ def answers(scene: Scene, request: Request, case: Case) -> Iterator[Next]:
         if not would_apply(world, request) and request.kind is DedupeKind.CONDITIONAL_WRITE:
             yield "412", _outcome(here, request, Outcome.NOT_APPLIED, condition_failed=True)
         else:
-            applied = replace(here, world=land(world, request))
+            applied = replace(here, world=land(world, request, scene.now))
             yield "succeeded", _outcome(applied, request, Outcome.SUCCEEDED)
             yield "not applied", _outcome(here, request, Outcome.NOT_APPLIED)
             if left.refusals:

@@ -22,6 +22,7 @@ class Request:
     condition: int
     epoch: int
     until: int | None
+    lag_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +35,23 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Stale:
+    """What a read may still show of a step, ``op`` not yet seen, before ``until``."""
+
+    step: str
+    cell: Cell
+    op: str
+    until: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """The target's own truth. ``landed``: how often each operation took effect."""
+    """The target's own truth. ``landed``: how often each operation did; ``stale``: what reads may show."""
 
     cells: tuple[tuple[str, Cell], ...]
     requests: tuple[Request, ...] = ()
     landed: tuple[tuple[str, int], ...] = ()
+    stale: tuple[Stale, ...] = ()
 
     def cell(self, step: str) -> Cell:
         """The cell that a step writes to."""
@@ -62,8 +74,8 @@ def would_apply(world: World, request: Request) -> bool:
     return True
 
 
-def land(world: World, request: Request) -> World:
-    """The world once ``request`` has arrived."""
+def land(world: World, request: Request, now: int) -> World:
+    """The world once ``request`` has arrived, at the latest ``now``."""
     if not would_apply(world, request):
         return world
     cell, goal = world.cell(request.step), 0 if request.undoes else 1
@@ -73,8 +85,11 @@ def land(world: World, request: Request) -> World:
         value = cell.value + (1 if goal else -1)
     version = cell.version + (request.kind is DedupeKind.CONDITIONAL_WRITE)
     after = replace(cell, value=value, version=version, honoured=cell.honoured | {request.op})
+    arrived = now if request.until is None else min(now, request.until)
+    behind = Stale(step=request.step, cell=cell, op=request.op, until=arrived + request.lag_ms)
     return replace(
         world,
+        stale=(*world.stale, behind) if behind.until > now else world.stale,
         cells=tuple((s, after if s == request.step else c) for s, c in world.cells),
         landed=tuple(sorted({**dict(world.landed), request.op: world.times(request.op) + 1}.items())),
     )
@@ -85,7 +100,7 @@ def on_its_way(world: World, request: Request) -> World:
     return replace(world, requests=(*world.requests, request))
 
 
-def futures(world: World) -> Iterator[World]:
+def futures(world: World, now: int) -> Iterator[World]:
     """Every world that may stand here now: any of the requests on their way have landed, in any order."""
     seen, pending = {world}, [world]
     while pending:
@@ -93,7 +108,7 @@ def futures(world: World) -> Iterator[World]:
         yield current
         for index, request in enumerate(current.requests):
             rest = (*current.requests[:index], *current.requests[index + 1 :])
-            then = replace(land(current, request), requests=rest)
+            then = replace(land(current, request, now), requests=rest)
             if then not in seen:
                 seen.add(then)
                 pending.append(then)
@@ -101,13 +116,27 @@ def futures(world: World) -> Iterator[World]:
 
 def at_time(world: World, now: int) -> tuple[World, ...]:
     """The worlds that ``now`` may find: what could land only before has landed or is lost."""
-    if all(r.until is None or r.until > now for r in world.requests):
-        return (world,)
-    left = (
-        replace(w, requests=tuple(r for r in w.requests if r.until is None or r.until > now))
-        for w in futures(world)
+    over = any(r.until is not None and r.until <= now for r in world.requests)
+    found = (
+        replace(
+            w,
+            requests=tuple(r for r in w.requests if r.until is None or r.until > now),
+            stale=tuple(s for s in w.stale if s.until > now),
+        )
+        for w in (futures(world, now) if over else (world,))
     )
-    return tuple(dict.fromkeys(left))
+    return tuple(dict.fromkeys(found))
+
+
+def views(world: World) -> Iterator[World]:
+    """What a read may show of ``world``: itself, or the past of a step that was just written."""
+    yield world
+    for old in world.stale:
+        yield replace(
+            world,
+            cells=tuple((s, old.cell if s == old.step else c) for s, c in world.cells),
+            landed=tuple((op, n) for op, n in world.landed if op != old.op),
+        )
 
 
 def fenced(world: World, epochs: frozenset[int], until: int) -> World:
