@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from state import instants
-from state.fold import fold
 from state.ledger.port import Ledger, Query
+from state.reading import read_task
 from state.task import Attempt, Task
 
 _LOOK_EVERY_S: Final = 0.1
@@ -31,7 +31,7 @@ def landing(ledger: Ledger, scope: str) -> list[Landing]:
     """Writes under ``scope`` whose intent is durable and whose outcome is not yet written."""
     found = []
     for info in ledger.runs(Query(live=True, limit=1000)):
-        task = fold(ledger.read(info.run))
+        task = read_task(ledger, info.run)
         found += [
             Landing(
                 run=task.run, op=operation.id, tool=attempt.tool, resource=attempt.resource,

@@ -10,9 +10,9 @@ from policies.terms import terms_of
 from remit.errors import UsageError
 from state.entry import Entry
 from state.errors import UnknownRunError
-from state.fold import fold
 from state.ledger.port import Ledger, Query, RunInfo
 from state.packet import raw_packet
+from state.reading import read_run
 from state.record import record_of
 from state.task import Task
 from state.terms import Terms
@@ -24,10 +24,12 @@ _FULL_ID: Final = 26
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A run with its entries, folded once."""
+    """A run with its entries, folded once. ``unsound``: why it cannot be, though it may be ended since."""
 
     task: Task
     entries: Sequence[Entry]
+    folded: Sequence[Entry]
+    unsound: str = ""
 
 
 class Views:
@@ -72,14 +74,14 @@ class Views:
 
     def show(self, run: str) -> Shown:
         """Read and fold a run."""
-        entries = self._ledger.read(run)
-        return Shown(task=fold(entries), entries=entries)
+        read = read_run(self._ledger, run)
+        return Shown(task=read.task, entries=read.entries, folded=read.folded, unsound=read.unsound)
 
     def record(self, shown: Shown) -> dict[str, Any]:
         """Completion record of a run, provisional while it lives."""
         digest = shown.task.request.get("text")
         text = self._ledger.payload(digest) if isinstance(digest, str) else None
-        return record_of(shown.task, shown.entries, self.terms(shown.task), text=text)
+        return record_of(shown.task, shown.folded, self.terms(shown.task), text=text)
 
     def terms(self, task: Task) -> Terms:
         """Terms of the runbook that a run is pinned to; empty ones for a run that was never admitted."""
@@ -90,8 +92,8 @@ class Views:
 
     def packet(self, shown: Shown, escalation: str | None = None) -> dict[str, Any] | None:
         """Packet of an escalation (the newest, if none is named) as it was written; None if there is none."""
-        if shown.task.unsound:
-            return raw_packet(shown.entries, at=self._ledger.now(), why=shown.task.unsound)
+        if shown.unsound:
+            return raw_packet(shown.entries, run=shown.task.run, at=self._ledger.now(), why=shown.unsound)
         digest = shown.task.closed_body.get("packet") if escalation is None else None
         if digest is None:
             found = [e for e in shown.task.escalations if escalation in (None, e.id)]

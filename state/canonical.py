@@ -7,6 +7,7 @@ to RFC 8785 (JCS), because the two differ only in floats and in the order of non
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 from state.errors import CanonicalError
@@ -28,21 +29,23 @@ def _check(value: Any, depth: int) -> None:
         if not -MAX_INTEGER <= value <= MAX_INTEGER:
             raise CanonicalError("an integer does not fit into 53 bits")
     elif kind is dict:
-        if depth >= MAX_DEPTH:
-            raise CanonicalError(f"nested deeper than {MAX_DEPTH}")
-        for key, item in value.items():
+        for key in value:
             if type(key) is not str or not key.isascii():
                 raise CanonicalError(f"an object's key must be ASCII text: {key!r:.60}")
-            _check(item, depth + 1)
+        _check_inside(value.values(), depth + 1)
     elif kind in (list, tuple):
-        if depth >= MAX_DEPTH:
-            raise CanonicalError(f"nested deeper than {MAX_DEPTH}")
-        for item in value:
-            _check(item, depth + 1)
+        _check_inside(value, depth + 1)
     elif not (value is None or kind is bool):
         raise CanonicalError(
             f"a body holds strings, integers, booleans, null, lists and objects only, not {kind.__name__}"
         )
+
+
+def _check_inside(values: Iterable[Any], depth: int) -> None:
+    if depth > MAX_DEPTH:
+        raise CanonicalError(f"nested deeper than {MAX_DEPTH}")
+    for value in values:
+        _check(value, depth)
 
 
 def dumps(value: Any) -> str:

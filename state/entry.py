@@ -138,7 +138,7 @@ def seal(draft: Draft, *, run: str, head: Head, at: str, epoch: int, code: str) 
     the body holds what cannot stand in an entry.
     """
     body_text = canonical.dumps(draft.body)
-    columns = {
+    columns: dict[str, Any] = {
         "run": run,
         "seq": head.seq + 1,
         "at": at,

@@ -12,6 +12,8 @@ StateError
     ├── DeliveryConflictError  the same delivery came before with another body; ``run`` names its run
     ├── LimitReachedError   a limit of the delegation (concurrency or rate) is reached
     ├── UnknownRunError     no such run in this ledger
+    ├── NotStuckError       the run's entries can be folded, or it has ended: it is not ended raw
+    ├── StillHeldError      a worker within its lease holds the run; ``worker`` names it
     ├── UnknownSignalError  no such signal waits for the run: never posted, or folded already
     ├── UnknownCommitError  the database did not say whether the commit happened: read again
     ├── StorageError        the database failed before the commit (full, busy, closed): nothing was stored
@@ -94,6 +96,19 @@ class LimitReachedError(LedgerError):
         """Name the ``limit`` (``concurrency`` or ``rate``), how many it allows at ``most``, how many were ``found``."""
         super().__init__(f"{limit}: {found} of at most {most}")
         self.limit, self.most, self.found = limit, most, found
+
+
+class NotStuckError(LedgerError):
+    """The entries of the run can be folded, or it has ended already: only a stuck run is ended raw."""
+
+
+class StillHeldError(LedgerError):
+    """A worker within its lease holds the run, perhaps of a program that can fold it."""
+
+    def __init__(self, run: str, worker: str) -> None:
+        """Name the ``run`` and the ``worker`` that holds it."""
+        super().__init__(f"run {run} is held by worker {worker}, whose lease is not over")
+        self.run, self.worker = run, worker
 
 
 class UnknownSignalError(LedgerError):

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from remit.cli.door import OK, Door, command
-from remit.errors import RefusedError, UsageError
+from remit.cli.door import Door, command
+from remit.errors import ConflictError, RefusedError, UsageError
 
 if TYPE_CHECKING:
     from state.task import Escalation, Task
@@ -150,24 +150,30 @@ def _evidence(file: Path | None) -> str | None:
 
 
 def _abort_raw(door: Door, esc: str, why: str) -> int:
+    """End a stuck run in the name of an owner or of somebody who decides its runbook."""
+    from policies.desk_acts import may_end_raw
     from remit.cli.esc import task_of
+    from remit.cli.following import conclude
     from remit.cli.runs import views_of
-    from remit.desk import program
-    from state.entry import Draft, Kind, Role
+    from state.errors import NotStuckError, StillHeldError
 
     run = views_of(door).run_id(esc)
-    task = task_of(door, run)
-    if not task.unsound:
-        raise RefusedError(f"run {run} is sound", code="not_stuck", hint=f"remit esc abort {run}")
-    asker, ledger = door.operator(), door.desk().ledger
-    body = {
-        "run": run,
-        "by": asker.name,
-        "why": why[:400],
-        "unsound": task.unsound[:400],
-        "head": task.head.seq,
-    }
-    draft = Draft(kind=Kind.CLOSED_RAW, role=Role.HUMAN, actor=asker.name, body=body)
-    ledger.append_desk([draft], at=ledger.now(), code=program())
-    door.say(f"recorded in chain desk: {asker.name} ended run {run}, whose entries cannot be read")
-    return OK
+    task, desk = task_of(door, run), door.desk()
+    asker = door.operator()
+    if not may_end_raw(desk.in_force, asker.name):
+        raise RefusedError(
+            f"{asker.name} has no role that approves or decides here",
+            code="not_a_decider",
+            hint="ask an owner, or somebody who decides",
+        )
+    try:
+        desk.ledger.close_raw(
+            run, by=asker.name, at=desk.ledger.now(), why=why[:400], unsound=task.unsound[:400]
+        )
+    except NotStuckError as sound:
+        hint = f"remit runs show {run}" if task.closed else f"remit esc abort {run}"
+        raise RefusedError(str(sound), code="not_stuck", hint=hint) from sound
+    except StillHeldError as held:
+        raise ConflictError(str(held), code="still_held", hint=f"stop worker {held.worker} first") from held
+    door.say(f"recorded in chain desk: {asker.name} ended run {run}; its holds are free")
+    return conclude(door, run, desk.ledger)

@@ -80,6 +80,9 @@ def show(door: Door, esc: _Esc) -> int:
         return OK
     door.text(packet_text(packet))
     open_ = shown.task.open_escalation
+    if shown.task.unsound:
+        door.say(f"next: remit esc abort --raw {shown.task.run}")
+        return OK
     if open_ is None:
         decision = shown.task.escalation.decision if shown.task.escalation else None
         door.say(
@@ -172,9 +175,9 @@ def open_escalation(door: Door, esc: str) -> "tuple[str, Escalation]":
 
 def task_of(door: Door, run: str) -> "Task":
     """Fold a run as it stands now."""
-    from state.fold import fold
+    from state.reading import read_task
 
-    return fold(door.desk().ledger.read(run), run)
+    return read_task(door.desk().ledger, run)
 
 
 def named_in(esc: str) -> str | None:

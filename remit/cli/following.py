@@ -21,9 +21,9 @@ def follow(door: Door, app: "App", run: str, *, timeout_s: float | None = None, 
 
     Ctrl-C and a timeout leave it to whoever works next: what is being sent is let come to its end.
     """
-    from state.fold import fold
+    from state.reading import read_task
 
-    if exit_code(fold(app.ledger.read(run), run)) != STILL_RUNNING:
+    if exit_code(read_task(app.ledger, run)) != STILL_RUNNING:
         return conclude(door, run, app.ledger)
     left: list[str] = []
     with app.engine() as engine, Progress(door, app.ledger, run, after=after) as progress:
@@ -85,7 +85,7 @@ def say_end(door: Door, views: "Views", shown: "Shown") -> None:
         from state.packet import packet_text
 
         door.text(packet_text(packet))
-        door.say(f"run {task.run} waits for a human's decision", f"next: remit esc show {task.run}")
+        door.say(f"run {task.run} waits for a human's decision", f"next: {_next(task)}")
         return
     record = views.record(shown)
     door.text(*record_lines(record))
@@ -93,6 +93,10 @@ def say_end(door: Door, views: "Views", shown: "Shown") -> None:
         for asked in task.confirmations.values():
             if asked.answer is None:
                 door.say(f"asks for a yes: {asked.summary}", f"next: remit esc confirm {task.run} --yes")
+
+
+def _next(task: "Task") -> str:
+    return f"remit esc abort --raw {task.run}" if task.unsound else f"remit esc show {task.run}"
 
 
 def _say_rejection(door: Door, task: "Task") -> bool:

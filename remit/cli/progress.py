@@ -8,6 +8,8 @@ from typing import Any, Self
 
 from remit.cli.door import Door, plain
 from remit.cli.lines import line_of, repeats
+from state.entry import Entry
+from state.errors import UnsoundLedgerError
 from state.ledger.port import Ledger
 from state.task import Task
 
@@ -44,7 +46,7 @@ class Progress:
         if task.run not in ("", self._run):
             return
         with self._guard:
-            for entry in self._ledger.read(self._run, after=self.seq):
+            for entry in self._newer():
                 self.seq = entry.seq
                 if not repeats(entry, self._before) and not self._silent:
                     print(f"{entry.at[11:19]}  {plain(line_of(entry))}", file=sys.stderr, flush=True)
@@ -52,6 +54,12 @@ class Progress:
                 from rich.markup import escape
 
                 self._status.update(f"{escape(doing(task))}  [dim]{_QUIET_KEYS}[/dim]")
+
+    def _newer(self) -> list[Entry]:
+        try:
+            return self._ledger.read(self._run, after=self.seq)
+        except UnsoundLedgerError:
+            return []  # stuck: whoever concludes shows what can be read of it
 
 
 def doing(task: Task) -> str:

@@ -83,8 +83,9 @@ def list_(
 
 
 def show(door: Door, run: _Run) -> int:
-    """Show a run's completion record (provisional while it lives), and its packet if it waits for a human."""
+    """Show a run's completion record, provisional while it lives; of a stuck run the raw packet too."""
     from remit.cli.following import record_lines
+    from state.packet import packet_text
 
     views = views_of(door)
     shown = views.show(views.run_id(run))
@@ -99,7 +100,11 @@ def show(door: Door, run: _Run) -> int:
     if shown.task.waiting is not None and shown.task.closed is None:
         until = f" until {shown.task.waiting.until}" if shown.task.waiting.until else ""
         door.text(f"  waits    {shown.task.waiting.reason}{until} {shown.task.waiting.detail}".rstrip())
-    if shown.task.open_escalation is not None:
+    if shown.unsound:
+        door.text(packet_text(views.packet(shown) or {}))
+    if shown.task.unsound:
+        door.say(f"next: remit esc abort --raw {shown.task.run}")
+    elif shown.task.open_escalation is not None:
         door.say(f"next: remit esc show {shown.task.run}")
     return OK
 

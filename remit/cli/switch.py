@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from remit.cli.door import OK, Door, command
-from remit.errors import UsageError
+from remit.errors import RefusedError, UsageError
 
 _Runbook = Annotated[str | None, typer.Option("--runbook", metavar="ID", help="Only this runbook.")]
 _Resource = Annotated[str | None, typer.Option("--resource", metavar="NAME", help="Only this resource.")]
@@ -27,11 +27,18 @@ def stop(
     ] = 10.0,
 ) -> int:
     """Hold back every write from now on; reading, settling and telling go on."""
+    from policies.desk_acts import may_stop
     from remit.switch import landing, settle
     from state.ledger.port import Stop
 
     scope = _scope(runbook, resource)
     asker, ledger = door.operator(), door.desk().ledger
+    if not may_stop(door.desk().in_force, asker.name):
+        raise RefusedError(
+            f"{asker.name} has no role that asks, decides or approves here",
+            code="no_part_here",
+            hint="ask somebody who has: remit runbook authority",
+        )
     ledger.stop(Stop(scope=scope, by=asker.name, at=ledger.now(), why=why or f"asked by {asker.name}"))
     flying = settle(ledger, scope, timeout_s=wait) if wait else landing(ledger, scope)
     if door.json:
@@ -60,8 +67,17 @@ def stop(
 
 def start(door: Door, runbook: _Runbook = None, resource: _Resource = None) -> int:
     """Lift a stop; runs that it held back go on with the next worker."""
+    from policies.desk_acts import may_start
+
     scope = _scope(runbook, resource)
     asker, ledger = door.operator(), door.desk().ledger
+    if not may_start(door.desk().in_force, asker.name):
+        raise RefusedError(
+            f"{asker.name} has no role that decides or approves here",
+            code="not_a_decider",
+            not_done="the stop stays in force",
+            hint="ask an owner, or somebody who decides",
+        )
     lifted = ledger.start(scope, by=asker.name, at=ledger.now())
     left = [s.scope for s in ledger.stops()]
     if door.json:

@@ -15,9 +15,10 @@ from state.errors import StateError
 from state.ledger.chain import check_chain
 from state.ledger.columns import COLUMNS
 from state.ledger.derived import entry_from, rows_of, seal_of
-from state.ledger.desk import stops_of
+from state.ledger.desk import closings_of, stops_of
 from state.ledger.payload import PREFIX, payload_digest, references
 from state.ledger.port import Finding, Project, Record
+from state.ledger.stuck import STUCK, ended_raw, is_ended_raw
 
 ALL: Final = "*"
 KEYS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -55,6 +56,8 @@ class _Seen:
     erased: set[str] = field(default_factory=set)
     stops: dict[str, dict[str, Any]] = field(default_factory=dict)
     stored_stops: Rows = field(default_factory=list)
+    closings: dict[str, dict[str, Any]] = field(default_factory=dict)  # what chain desk says was ended raw
+    ended_raw: dict[str, tuple[Any, Any, Any]] = field(default_factory=dict)  # what rows say: at, seq, hash
 
 
 def findings(
@@ -78,6 +81,7 @@ def findings(
     if whole:
         explained = list(seen.stops.values())
         yield from _compare(DESK, "stops", seen.stored_stops, explained)
+    yield from _check_closings(seen)
     for digest, run in sorted(seen.needed.items()):
         yield _lies(run, "payloads", "digest", f"no payload stands under {digest}, which an entry names")
     yield from _unproven(seen, projected=project is not None)
@@ -101,8 +105,36 @@ def _of_run(run: str, tables: Mapping[str, Rows], seen: _Seen, project: Project 
         yield from _check_volatile(run, tables, chain[-1])
     bodies = [(row["kind"], body) for row in chain if (body := _body(row)) is not None]
     _note(run, bodies, seen)
+    at = _ended_raw_at(tables)
+    if at is not None and chain:
+        seen.ended_raw[run] = (at, chain[-1]["seq"], chain[-1]["hash"])
     if not broken:
         yield from _check_derived(run, tables, chain, project)
+
+
+def _ended_raw_at(tables: Mapping[str, Rows]) -> str | None:
+    """When the run was ended raw, as its stored row says; None where it does not say so."""
+    row = next(iter(tables.get("runs", [])), None)
+    return str(row["ended_at"]) if row is not None and is_ended_raw(row["state"], row["reason"]) else None
+
+
+def _check_closings(seen: _Seen) -> Iterator[Finding]:
+    """Hold the rows that say that a human ended them raw against chain ``desk``, which alone can say so."""
+    for run, found in sorted(seen.ended_raw.items()):
+        body = seen.closings.get(run)
+        if body is None and not seen.whole:
+            what = f"was ended raw, which chain {DESK} would have to say"
+            yield Finding(run=run, seq=None, table="runs", column="state", what=what, certain=False)
+        elif body is None:
+            yield _lies(run, "runs", "state", f"was ended raw, but no entry of chain {DESK} says so")
+        elif found != (wanted := (body.get("at"), body.get("head"), body.get("hash"))):
+            what = f"ended raw as {found!r:.140}, but chain {DESK} says {wanted!r:.140}"
+            yield _lies(run, "runs", "ended_at", what)
+    if seen.whole:
+        for run in sorted(seen.closings.keys() - seen.ended_raw.keys()):
+            yield _lies(
+                run, "runs", "state", f"chain {DESK} says that a human ended it raw, its row does not"
+            )
 
 
 def _body(row: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -123,7 +155,7 @@ def _note(run: str, bodies: Sequence[tuple[str, dict[str, Any]]], seen: _Seen) -
             seen.erased.add(str(body.get("payload")))
     if run == DESK:
         try:
-            stops = stops_of(bodies)
+            stops, seen.closings = stops_of(bodies), closings_of(bodies)
         except (KeyError, TypeError):  # written by hand: the chain check has said so, or nobody can
             stops = {}
         for scope, stop in stops.items():
@@ -138,9 +170,12 @@ def _check_derived(
         if project is None:
             return
         try:
-            expected = rows_of(
-                run, project([entry_from(row[name] for name in COLUMNS["entries"]) for row in chain])
-            )
+            row = project([entry_from(row[name] for name in COLUMNS["entries"]) for row in chain])
+            at = _ended_raw_at(tables)
+            if at is not None and row.lane != STUCK:
+                what = "was ended raw, but this version can fold its entries"
+                yield Finding(run=run, seq=None, table="runs", column="state", what=what, certain=False)
+            expected = rows_of(run, row if at is None else ended_raw(row, at=at))
         except StateError as error:
             yield _lies(run, "entries", "body", f"the chain is whole, but cannot be folded: {error}")
             return

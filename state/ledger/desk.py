@@ -1,9 +1,9 @@
-"""What the ledger itself writes into chain ``desk``: stops, starts and erasures, and what follows."""
+"""What the ledger itself writes into chain ``desk``: stops, starts, erasures, raw ends, and what follows."""
 
 from collections.abc import Iterable
 from typing import Any
 
-from state.entry import Draft, Kind, Role
+from state.entry import Draft, Head, Kind, Role
 from state.ledger.port import Stop
 
 
@@ -22,6 +22,19 @@ def erased(digest: str, *, by: str, at: str, why: str) -> Draft:
     """Say that the text behind a digest was erased."""
     body = {"payload": digest, "by": by, "at": at, "why": why}
     return Draft(kind=Kind.ERASED, role=Role.HUMAN, actor=by, body=body)
+
+
+def closed_raw(*, run: str, by: str, at: str, why: str, unsound: str, head: Head) -> Draft:
+    """Say that a human ended a run whose entries cannot be folded, and where its chain ends for ever."""
+    body = {
+        "run": run, "by": by, "at": at, "why": why, "unsound": unsound, "head": head.seq, "hash": head.hash,
+    }  # fmt: skip
+    return Draft(kind=Kind.CLOSED_RAW, role=Role.HUMAN, actor=by, body=body)
+
+
+def closings_of(entries: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, dict[str, Any]]:
+    """List the runs that were ended raw behind the (kind, body) of chain ``desk``: run to body."""
+    return {body["run"]: body for kind, body in entries if kind == Kind.CLOSED_RAW}
 
 
 def stops_of(entries: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Stop]:

@@ -27,6 +27,7 @@ from state.ledger.port import (
     Worker,
 )
 from state.ledger.refusals import How, check_append, check_shape
+from state.ledger.stuck import check_end, row_to_end
 
 MOST_RUNS = 1_000
 
@@ -277,6 +278,25 @@ class MemoryLedger:
             if entries:
                 self._tables.enter(entries)
             return entries
+
+    def close_raw(self, run: str, *, by: str, at: str, why: str, unsound: str) -> Entry:
+        """End a run whose entries cannot be folded, with its entry in chain ``desk``."""
+        with self._lock:
+            before = self._row(run)
+            row = row_to_end(run, before, lambda: self.read(run), self._project, at=at)
+            head = head_of(self._tables.chains[run])
+            check_end(
+                run,
+                present=self._tables.present(run, before),
+                head=head,
+                holder=self._tables.leased(run),
+                now=self.now(),
+            )
+            draft = desk.closed_raw(run=run, by=by, at=at, why=why, unsound=unsound, head=head)
+            (entry,) = self.append_desk([draft], at=at, code=self._code)
+            self._tables.derive(run, before, row)
+            self._tables.claims.pop(run, None)
+            return entry
 
     # payloads, outbox
     def payload(self, digest: str) -> str | None:

@@ -10,6 +10,7 @@ from state.ledger.derived import entry_row, instant, notice_id, rows_of, seal_of
 from state.ledger.payload import references
 from state.ledger.port import Limit, Record, Row, Signal, Stop, Worker
 from state.ledger.refusals import Present, matches
+from state.ledger.stuck import is_ended_raw
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,6 +84,11 @@ class Tables:
         posted = self.posted.get(signal)
         return posted is not None and posted.signal.run == run and posted.folded_seq is None
 
+    def leased(self, run: str) -> tuple[str, str] | None:
+        """Return the worker that holds ``run`` and until when its lease is; None where none is registered."""
+        worker = self.crew.get(self.claims.get(run, (0, ""))[1])
+        return (worker[0].id, worker[0].lease_until) if worker is not None else None
+
     def present(self, run: str, row: Row | None) -> Present | None:
         """Describe the run as it is now; None where it has not begun."""
         if row is None:
@@ -95,6 +101,7 @@ class Tables:
             notices=frozenset(notice_id(notice) for notice in row.outbox),
             once_key=row.once_key,
             delivery=row.delivery,
+            ended_raw=is_ended_raw(row.state, row.reason),
         )
 
     def enter(self, entries: Sequence[Entry]) -> None:

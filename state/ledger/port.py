@@ -302,6 +302,15 @@ class Ledger(Protocol):
     def append_desk(self, drafts: Sequence[Draft], *, at: str, code: str) -> list[Entry]:
         """Append to chain ``desk``; retried inside while others append."""
 
+    def close_raw(self, run: str, *, by: str, at: str, why: str, unsound: str) -> Entry:
+        """End a run whose entries cannot be folded, with its entry in chain ``desk``; returns that entry.
+
+        In one transaction its row becomes ``closed_by_human`` (``aborted_raw``), and its holds, its once key
+        and its claim are free; nothing is appended to its chain any more. UnknownRunError; NotStuckError
+        where its fold is sound or it has ended; StillHeldError while a worker within its lease holds it;
+        HeadMovedError where its chain went on meanwhile.
+        """
+
     # payloads, outbox
     def payload(self, digest: str) -> str | None:
         """Read the text behind a digest; None when it was erased or never stored."""

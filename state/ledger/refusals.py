@@ -36,7 +36,7 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """A run as the store has it now; ``held``: its claim is in force."""
+    """A run as the store has it now; ``held``: its claim is in force; ``ended_raw``: nothing is appended."""
 
     head: Head
     epoch: int
@@ -45,6 +45,7 @@ class Present:
     notices: frozenset[str]
     once_key: str | None
     delivery: str | None
+    ended_raw: bool = False
 
 
 class View(Protocol):
@@ -117,6 +118,8 @@ def _place(case: _Case) -> None:
         return
     if present is None:
         raise UnknownRunError(f"no run {append.run}")
+    if present.ended_raw:
+        raise FencedError(f"run {append.run} was ended by a human: nothing is appended to it any more")
     if case.how is How.CLAIM:
         if append.epoch != present.epoch + 1:
             raise HeadMovedError(

@@ -11,13 +11,12 @@ _MAX_LISTED: Final = 40
 _NEWEST: Final = 12
 
 
-def raw_packet(entries: Sequence[Entry], *, at: str, why: str) -> dict[str, Any]:
+def raw_packet(entries: Sequence[Entry], *, run: str, at: str, why: str) -> dict[str, Any]:
     """The least that can be said without a fold: what was written, and the newest entries.
 
     ``changed`` lists intents with unknown effect, whatever was recorded of them later.
     """
     intents = [e for e in entries if e.kind is Kind.INTENT]
-    run = entries[0].run if entries else ""
     return {
         "schema": SCHEMA,
         "id": f"{run}/raw",
@@ -28,7 +27,7 @@ def raw_packet(entries: Sequence[Entry], *, at: str, why: str) -> dict[str, Any]
             "severity": "high",
             "headline": "This run's entries cannot be read as a state; remit does nothing more with it",
             "stopped": capped(why, 160),
-            "decision": "Look at the target, then close it: remit esc abort --raw",
+            "decision": f"Look at the target, then close it: remit esc abort --raw {run}",
             "respond_by": None,
             "if_silent": "nothing is changed",
         },

@@ -16,6 +16,7 @@ from state.ledger.refusals import How, Present, check_append
 from state.ledger.sql import schema
 from state.ledger.sql.statement import Statement, inserting
 from state.ledger.sql.view import SqlView, ViewStatements
+from state.ledger.stuck import check_end, is_ended_raw
 
 Values = dict[str, Any]
 _RUN_COLUMNS = tuple(column.name for column in schema.runs.columns)
@@ -52,6 +53,12 @@ class Chains:
         self._set_run = Statement(update(s.runs).where(s.runs.c.run == of_run).values(changed), dialect)
         self._unclaim = Statement(delete(s.claims).where(s.claims.c.run == of_run), dialect)
         self._claim = Statement(inserting(s.claims), dialect)
+        self._leased = Statement(
+            select(s.workers.c.id, s.workers.c.lease_until)
+            .join(s.claims, s.claims.c.worker == s.workers.c.id)
+            .where(s.claims.c.run == of_run),
+            dialect,
+        )
         self._tables = {
             table.name: (
                 Statement(delete(table).where(table.c.run == of_run), dialect),
@@ -93,19 +100,7 @@ class Chains:
 
     def store(self, cursor: DBAPICursor, append: Append, how: How, *, now: str, worker: str | None) -> Head:
         """Store ``append`` with all that follows from it, or raise why it is refused."""
-        found = self._present.row(cursor, of_run=append.run)
-        before: Values | None = dict(zip(_RUN_COLUMNS, found[4:], strict=True)) if found else None
-        present = None
-        if found is not None and before is not None:
-            present = Present(
-                head=Head(seq=found[0], hash=found[1]),
-                epoch=found[2],
-                held=found[3] is not None,
-                holds=_listed(before["holds"]),
-                notices=_listed(before["notices"]),
-                once_key=before["once_key"],
-                delivery=before["delivery"],
-            )
+        present, before = self._stands(cursor, append.run)
         after = run_row(append.run, append.row)
         notices = outbox_rows(append.run, append.row)
         attempts = attempt_rows(append.run, append.row, after=before["attempts"] if before else 0)
@@ -126,6 +121,35 @@ class Chains:
         for signal in append.folds:
             self._fold_in(cursor, signal, last.seq)
         return Head(seq=last.seq, hash=last.hash)
+
+    def end(self, cursor: DBAPICursor, run: str, row: Row, *, head: Head, now: str) -> None:
+        """Make ``row`` the last of a stuck run and free what it had, or raise why it is refused."""
+        present, before = self._stands(cursor, run)
+        after, notices = run_row(run, row), outbox_rows(run, row)
+        attempts = attempt_rows(run, row, after=before["attempts"] if before else 0)
+        leased = self._leased.row(cursor, of_run=run)
+        check_end(run, present=present, head=head, holder=(leased[0], leased[1]) if leased else None, now=now)
+        self._derive(cursor, row, before=before, after=after, attempts=attempts)
+        self._notify(cursor, notices, before=json.loads(before["notices"]) if before else [])
+        self._unclaim.run(cursor, of_run=run)
+
+    def _stands(self, cursor: DBAPICursor, run: str) -> tuple[Present | None, Values | None]:
+        """A run as it is now, and the columns of its row; None where it has not begun."""
+        found = self._present.row(cursor, of_run=run)
+        if found is None:
+            return None, None
+        before: Values = dict(zip(_RUN_COLUMNS, found[4:], strict=True))
+        present = Present(
+            head=Head(seq=found[0], hash=found[1]),
+            epoch=found[2],
+            held=found[3] is not None,
+            holds=_listed(before["holds"]),
+            notices=_listed(before["notices"]),
+            once_key=before["once_key"],
+            delivery=before["delivery"],
+            ended_raw=is_ended_raw(before["state"], before["reason"]),
+        )
+        return present, before
 
     def _derive(
         self, cursor: DBAPICursor, row: Row, *, before: Values | None, after: Values, attempts: list[Values]

@@ -45,6 +45,9 @@ _FOLDS: Final = """(
 ) IS NOT TRUE"""
 
 
+_RAW: Final = "state = 'closed_by_human' AND reason = 'aborted_raw'"
+
+
 def _again(table: str, key: str) -> str:
     return f"EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"  # noqa: S608 - names of this file
 
@@ -52,6 +55,12 @@ def _again(table: str, key: str) -> str:
 GUARDS: Final[Mapping[str, str]] = {
     "entries_continue": _refuse(
         "entries_continue", "INSERT ON entries", "an entry must continue the head of its chain", _CONTINUES
+    ),
+    "entries_ended_raw": _refuse(
+        "entries_ended_raw",
+        "INSERT ON entries",
+        "a run that a human ended raw takes no entry",
+        f"EXISTS (SELECT 1 FROM runs WHERE run = NEW.run AND {_RAW})",  # noqa: S608 - text of this file
     ),
     "entries_update": _refuse("entries_update", "UPDATE ON entries", "an entry is never changed"),
     "entries_delete": _refuse("entries_delete", "DELETE ON entries", "an entry is never removed"),
@@ -61,6 +70,12 @@ GUARDS: Final[Mapping[str, str]] = {
     "heads_update": _refuse("heads_update", "UPDATE ON heads", "a head moves forward only", _FORWARD),
     "heads_delete": _refuse("heads_delete", "DELETE ON heads", "a head is never removed"),
     "runs_insert": _refuse("runs_insert", "INSERT ON runs", "a run is never replaced", _again("runs", "run")),
+    "runs_ended_raw": _refuse(
+        "runs_ended_raw",
+        "UPDATE ON runs",
+        "a run that a human ended raw is never changed",
+        "OLD.state = 'closed_by_human' AND OLD.reason = 'aborted_raw'",
+    ),
     "runs_delete": _refuse("runs_delete", "DELETE ON runs", "a run is never removed"),
     "signals_insert": _refuse(
         "signals_insert", "INSERT ON signals", "a signal is never replaced", _again("signals", "id")

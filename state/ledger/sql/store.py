@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 from state import instants
 from state.entry import Draft, Entry, Head
 from state.errors import StorageError
-from state.ledger import audit
+from state.ledger import audit, desk
 from state.ledger.derived import instant
 from state.ledger.port import (
     Append,
@@ -39,6 +39,7 @@ from state.ledger.sql.schema import payloads, stops, workers
 from state.ledger.sql.sqlite import SqliteWriter, check_guards, reading_engine
 from state.ledger.sql.view import counting
 from state.ledger.sql.writer import Job, Writer
+from state.ledger.stuck import row_to_end
 
 T = TypeVar("T")
 
@@ -217,6 +218,19 @@ class SqlLedger:
     def append_desk(self, drafts: Sequence[Draft], *, at: str, code: str) -> list[Entry]:
         """Append to chain ``desk``, behind whoever came first."""
         return self._write(lambda cursor: self._desk.append(cursor, drafts, at=at, code=code))
+
+    def close_raw(self, run: str, *, by: str, at: str, why: str, unsound: str) -> Entry:
+        """End a run whose entries cannot be folded, with its entry in chain ``desk``."""
+        info = self.info(run)  # first, so that whatever is read behind it has this head or is refused
+        row = row_to_end(run, info.row, lambda: self.read(run), self._project, at=at)
+        draft = desk.closed_raw(run=run, by=by, at=at, why=why, unsound=unsound, head=info.head)
+
+        def job(cursor: Any) -> Entry:
+            self._chains.end(cursor, run, row, head=info.head, now=self.now())
+            (entry,) = self._desk.append(cursor, [draft], at=at, code=self._code)
+            return entry
+
+        return self._write(job)
 
     # payloads, outbox
     def payload(self, digest: str) -> str | None:

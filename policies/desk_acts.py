@@ -1,0 +1,39 @@
+"""Who may do what concerns a whole desk: set the stop switch, lift it, end a run that cannot be read.
+
+Setting is open to everybody who has a part in the desk, since a needless stop costs little; what lets writes
+go on, or ends what nobody can read, is for those who answer for it.
+"""
+
+from policies.in_force import InForce
+
+
+def may_stop(view: InForce, name: str) -> bool:
+    """Whether that principal may set the switch: a human who may ask, decide or approve here."""
+    return _human(view, name) and (_approves(view, name) or _in_delegations(view, name, asking=True))
+
+
+def may_start(view: InForce, name: str) -> bool:
+    """Whether that principal may lift the switch: a human who approves, or decides for some runbook."""
+    return _human(view, name) and (_approves(view, name) or _in_delegations(view, name, asking=False))
+
+
+def may_end_raw(view: InForce, name: str) -> bool:
+    """Whether that principal may end a stuck run: whoever may lift the switch."""
+    return may_start(view, name)
+
+
+def _human(view: InForce, name: str) -> bool:
+    people = view.people()
+    return people is not None and name in people.principals and people.principals[name].kind == "human"
+
+
+def _approves(view: InForce, name: str) -> bool:
+    people = view.people()
+    return people is not None and people.approver(name)
+
+
+def _in_delegations(view: InForce, name: str, *, asking: bool) -> bool:
+    people = view.people()
+    roles = people.roles(name) if people is not None else frozenset()
+    entries = [view.policy(ref).delegation for ref in view.runbooks]
+    return any(roles & {*entry.decide, *(entry.request if asking else ())} for entry in entries)
