@@ -210,9 +210,12 @@ ACTS: Final = (routine, killed, exception)
 
 def _kill_holder(play: Play, asked: "subprocess.Popen[bytes]") -> int:
     """Kill the process whose pid the run's claim names; OtherwiseError where it is not the one we started."""
+    code = asked.poll()
+    if code is not None:
+        raise OtherwiseError(f"remit run exited with {code} before it could be killed")
     claims = [e for e in play.entries(RAISE) if e.kind is Kind.CLAIMED]
-    if not claims or asked.poll() is not None:
-        raise OtherwiseError("no living process held the run when the target had its request")
+    if not claims:
+        raise OtherwiseError("nobody holds the run whose request the target should have had by now")
     pid = int(claims[-1].body["pid"])
     if pid != asked.pid:
         raise OtherwiseError(f"the claim names pid {pid}, but pid {asked.pid} was asked to carry the run")
