@@ -6,7 +6,7 @@ from policies.checks import Standing
 from policies.move import Close, Confirm, Escalate, Leave, Move, Observe, Turn, Wait
 from policies.moves.ends import leave_or_end
 from policies.situation import DEFINITE, Situation
-from state.outcome import Outcome
+from state.outcome import Known, Outcome
 from state.task import Direction, Operation
 
 # Faults of the desk (a credential, a 401) cost no budget; this many in a row are for a human all the same.
@@ -67,7 +67,8 @@ def row_13_check_failed(s: Situation) -> Move | None:
     slot = s.slot_of(operation)
     if s.task.grant_open and slot.write.repeatable:
         return None
-    if "unverified" in slot.write.retry_after and slot.write.repeatable and s.step_left(slot):
+    again = "unverified" in slot.write.retry_after and slot.write.repeatable and s.step_left(slot)
+    if again and operation.known is not Known.UNKNOWN:
         if left := s.backoff_left_ms(operation, slot):
             return Wait(row=13, reason="backoff", ms=left, detail=operation.id)
         return None

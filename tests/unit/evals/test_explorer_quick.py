@@ -9,7 +9,7 @@ from evals.explorer.search import Explored, explore
 from policies import decisions, flight
 from policies.contract import DedupeKind
 from policies.flight import Licence
-from policies.plan import ABSORBING, WritePlan
+from policies.plan import ABSORBING, SEND_WINDOW_MS, WritePlan
 from policies.situation import Situation
 
 QUIET = Limits(crashes=1, decisions=0, blind=0, lies=0, refusals=0)
@@ -65,6 +65,14 @@ def test_seeded_a_look_that_needs_no_licence(monkeypatch: pytest.MonkeyPatch) ->
 def test_seeded_a_look_that_waits_for_no_quarantine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flight, "quarantine_left_ms", lambda task, attempt, moment: 0)
     assert any("took effect 2 times" in law for law in broken(read_back()).broken)
+
+
+def test_seeded_a_quarantine_without_the_read_lag(monkeypatch: pytest.MonkeyPatch) -> None:
+    late = replace(READ_BACK, read_lag_ms=3_000)
+    case = Case(name="x", plan=plan(step("a", late)), limits=QUIET)
+    assert explore(case).broken == {}
+    monkeypatch.setattr(WritePlan, "span_ms", property(lambda w: SEND_WINDOW_MS + w.longest_request_ms))
+    assert any("took effect 2 times" in law for law in broken(case).broken)
 
 
 def test_seeded_a_resend_to_a_target_that_settles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -281,6 +281,14 @@ def test_a_failed_check_makes_a_new_operation_due_on_a_repeatable_tool() -> None
     assert again.reason == "verify_failed", "one step budget for all its operations"
 
 
+def test_no_new_operation_where_nobody_knows_the_effect_of_the_last_one() -> None:
+    unknown = Run().sent(SUCCEEDED).check("fail").later(1_000).move()
+    assert unknown == moves.Escalate(row=13, reason="verify_failed", step="a")
+    absent = Run().sent(SUCCEEDED).check("fail", effect="absent").later(1_000).move()
+    assert isinstance(absent, moves.Send)
+    assert absent.op == "a/2"
+
+
 def test_row_14_refused() -> None:
     assert Run().sent(REFUSED).move() == moves.Escalate(row=14, reason="refused", step="a")
     backs = plan(step("a", STATE, UNDO), step("b", READ_BACK, on_refused="roll_back"))
