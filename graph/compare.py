@@ -1,4 +1,4 @@
-"""A fresh read of a critical fact wins over what was remembered: bindings are read again under every claim."""
+"""A fresh read of a critical fact wins over what is remembered: bindings are read under every claim."""
 
 from graph.session import Session
 from state import bodies

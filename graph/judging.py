@@ -143,7 +143,7 @@ def _ask(session: Session, fork: Fork, rules: Move) -> None:
 def _facts(task: Task) -> dict[str, str]:
     return {
         "operations": "; ".join(
-            f"{o.id}: {o.settled.value if o.settled else 'open'}, effect {o.known.value}, {len(o.attempts)} sends"
+            f"{o.id}: {o.settled or 'open'}, effect {o.known}, {len(o.attempts)} sends"
             for o in task.operations
         )
         or "none",

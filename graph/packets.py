@@ -66,8 +66,9 @@ def packet_for(
 ) -> dict[str, Any]:
     """The packet of a stop, as it stands now."""
     stop = Stop(
-        id=escalation, reason=move.reason, row=move.row, severity=session.severity, basis=basis, code=move.code,
-        step=move.step, detail=move.detail, told=told.to, told_next=told.next, respond_by=respond_by,
+        id=escalation, reason=move.reason, row=move.row, severity=session.severity, basis=basis,
+        code=move.code, step=move.step, detail=move.detail, told=told.to, told_next=told.next,
+        respond_by=respond_by,
     )  # fmt: skip
     options = [option_of(o, escalation, basis) for o in _offers(session, move, escalation)]
     return packet_of(_material(session, session.task, stop, options))
@@ -76,8 +77,8 @@ def packet_for(
 def packet_at_end(session: Session, move: Close, *, escalation: str, told: Told) -> dict[str, Any]:
     """The packet of a run that ends and leaves something to a human: nothing can be decided any more."""
     stop = Stop(
-        id=escalation, reason=move.reason, row=move.row, severity=session.severity, basis="", code="", step="",
-        detail=move.state, told=told.to, told_next="", respond_by=None,
+        id=escalation, reason=move.reason, row=move.row, severity=session.severity, basis="",
+        code="", step="", detail=move.state, told=told.to, told_next="", respond_by=None,
     )  # fmt: skip
     draft = bodies.closed(state=move.state, reason=move.reason)
     ended, _ = extend(

@@ -1,4 +1,4 @@
-"""Which resources a run is about: those of every write that its runbook can send, as far as they are known."""
+"""Which resources a run is about: those of every write that its runbook can send, as far as known."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace

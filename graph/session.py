@@ -78,7 +78,7 @@ class Session:
         return self.looked
 
     def later(self) -> Moment:
-        """What the last look showed, at the present time: good for all that the ledger asks again by itself."""
+        """What the last look showed, at the present time: good for what the ledger asks again by itself."""
         if self.looked is None:
             return self.moment()
         return replace(self.looked, at=self.holder.now(), clock=self.clock())

@@ -72,7 +72,7 @@ class Role(StrEnum):
 class Draft:
     """A fact that wants to be appended: its kind, who says it, and its body (JSON values only).
 
-    ``actor`` is a worker id, a principal or a model id; ``credential`` the name of the secret used, or ``none``.
+    ``actor``: a worker's id, a principal or a model's id; ``credential``: the secret's name, or ``none``.
     """
 
     kind: Kind

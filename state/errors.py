@@ -93,7 +93,7 @@ class LimitReachedError(LedgerError):
     """A limit of the delegation is reached: too many live runs, or too many in a span."""
 
     def __init__(self, limit: str, most: int, found: int) -> None:
-        """Name the ``limit`` (``concurrency`` or ``rate``), how many it allows at ``most``, how many were ``found``."""
+        """Name the ``limit`` (concurrency or rate), how many at ``most``, and how many were ``found``."""
         super().__init__(f"{limit}: {found} of at most {most}")
         self.limit, self.most, self.found = limit, most, found
 

@@ -1,4 +1,4 @@
-"""``python -m evals.bench``: prints the ratios, each from rounds that alternate between the things compared."""
+"""``python -m evals.bench``: prints ratios, each from rounds that alternate between the things compared."""
 
 import argparse
 import statistics

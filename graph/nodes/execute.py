@@ -119,7 +119,7 @@ def _send(session: Session, move: Due, call: Call, reads: dict[str, Any]) -> Non
 
 
 def _ask(session: Session, move: Due, call: Call) -> None:
-    """Ask for exactly this call; the version field that the target checks by itself is no part of the question."""
+    """Ask for exactly this call; the version field that the target checks by itself is no part of it."""
     contract = session.contracts[call.tool]
     what = ", ".join(f"{name}={value}" for name, value in call.arguments.items())
     expires_at = instants.after(session.holder.now(), session.policy.delegation.confirm_within_ms / 1000)

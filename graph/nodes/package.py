@@ -1,4 +1,4 @@
-"""A run stops for a human: the packet is written, and whoever is on the list is told; nothing else happens."""
+"""A run stops for a human: the packet is written, and who is on the list is told; nothing else happens."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The verifier's eyes: probes, checks and preconditions, read fresh, judged by rules, kept with what was seen."""
+"""The verifier's eyes: probes, checks and preconditions, read fresh, judged by rules, kept as seen."""
 
 from collections.abc import Iterator
 
