@@ -1,0 +1,138 @@
+"""What a worker does when it is told to leave, loses a run, does not know what was committed, or fails."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from evals.storm.target import Target
+from remit.worker.engine import MAX_FAILURES
+from remit.worker.identity import Identity
+from state.errors import UnknownCommitError
+from tests.flow import kit
+
+POLLED = [
+    {
+        "id": "flagged",
+        "expect": "seen.value == inputs.goal && flag.value == 1",
+        "within": "1m",
+        "every": "300ms",
+    }
+]
+BOOKS = [kit.book("plain"), kit.book("polled", kit.step(verify=POLLED)), kit.book("many", preconditions=None)]
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory, target: Target) -> Any:
+    folder = tmp_path_factory.mktemp("engine")
+    kit.write_desk(folder, BOOKS)
+    kit.approve(folder, target)
+    return folder
+
+
+@pytest.fixture
+def house(desk: Any, target: Target) -> Iterator[kit.House]:
+    with kit.at_work(desk, target) as house:
+        yield house
+
+
+def test_what_was_noted_is_stored_when_a_worker_is_told_to_leave(house: kit.House) -> None:
+    run = house.submit("polled", "leaving")
+    looks = []
+
+    def look(task: Any) -> None:
+        house.watch(task)
+        looks.append(task.head.seq)
+        if task.checks.get("add/1") and task.checks["add/1"]["flagged"].rounds == 2:
+            house.engine.stopping.set()
+
+    task = house.engine.work(run, look)
+    assert task is not None
+    assert task.checks["add/1"]["flagged"].rounds >= 2
+    assert house.task(run).head == task.head
+    assert len(house.entries(run, "verified")) == task.checks["add/1"]["flagged"].rounds
+    assert house.app.ledger.info(run).worker is None  # given back
+
+
+def test_what_was_noted_is_stored_before_a_wait_that_leaves(house: kit.House) -> None:
+    run = house.submit("plain", "paused")
+    house.say(run, "pause", by="ann")
+    task = house.work(run)
+    assert task.waiting is not None
+    assert house.app.ledger.info(run).row.waiting_for == "pause"
+    (holds,) = [e for e in house.entries(run, "hydrated") if e.body.get("holds")]
+    assert holds.seq < task.head.seq
+    house.say(run, "unpause", by="ann")
+    assert house.follow(run).closed == "completed"
+
+
+def test_a_worker_that_was_overtaken_is_out_and_sends_nothing(house: kit.House) -> None:
+    run, own = house.submit("plain", "overtaken"), house.engine.claimant
+    rival = replace(own.identity.worker, id="w-rival")
+    house.app.ledger.register(rival)
+    claimant = replace(own, identity=Identity(worker=rival, lock=-1))
+    house.at[run, "before_intent"] = lambda: claimant._claim(house.task(run), None, [])
+    assert house.engine.work(run, house.watch) is None
+    info = house.app.ledger.info(run)
+    assert (info.worker, info.epoch) == ("w-rival", 2)
+    assert house.sends("overtaken") == []
+    assert house.entries(run, "intent") == []
+    house.app.ledger.release(run, 2)
+    house.app.ledger.forget("w-rival")
+    assert house.follow(run).closed == "completed"
+    assert house.effects("overtaken") == [kit.GOAL]
+
+
+@pytest.mark.parametrize("stored", [True, False])
+def test_an_unknown_commit_drops_the_run_and_what_is_found_afterwards_counts(
+    house: kit.House, monkeypatch: pytest.MonkeyPatch, stored: bool
+) -> None:
+    thing, ledger = f"unknown-commit-{stored}".lower(), house.app.ledger
+    run, real = house.submit("plain", thing), ledger.append
+
+    def once(append: Any) -> Any:
+        if any(str(e.kind) == "intent" for e in append.entries):
+            monkeypatch.setattr(ledger, "append", real)
+            if stored:
+                real(append)
+            raise UnknownCommitError("nobody knows")
+        return real(append)
+
+    monkeypatch.setattr(ledger, "append", once)
+    assert house.engine.work(run, house.watch) is None
+    assert house.sends(thing) == []
+    assert len(house.entries(run, "intent")) == stored
+    task = house.follow(run)
+    assert task.closed == "completed"
+    assert house.effects(thing) == [kit.GOAL]
+    assert len(task.operations[0].attempts) == 1 + stored  # a stored intent is an attempt, sent or not
+    assert bool(house.entries(run, "reconciled")) is stored
+
+
+def test_a_failure_of_the_worker_is_tried_again_and_then_left_alone(house: kit.House) -> None:
+    run = house.submit("plain", "failing")
+
+    def fail() -> None:
+        raise RuntimeError("a bug")
+
+    house.at[run, "in_verify"] = fail
+    house.drain()
+    assert house.task(run).closed == "completed"
+    run = house.submit("plain", "failing-always")
+    for _ in range(MAX_FAILURES + 1):
+        house.at[run, "before_intent"] = fail
+        house.engine.work(run, house.watch)
+    house.drain()  # comes to an end
+    assert house.sends("failing-always") == []
+    assert house.task(run).closed is None
+
+
+def test_a_run_of_another_is_not_taken(house: kit.House, desk: Any, target: Target) -> None:
+    run = house.submit("plain", "theirs")
+    holder = house.engine.claimant.take(run)
+    assert holder is not None
+    with kit.at_work(desk, target) as other:
+        assert other.engine.work(run, other.watch) is None  # alive: it is this very process
+    house.app.ledger.release(run, holder.epoch)
+    assert house.follow(run).closed == "completed"

@@ -1,0 +1,138 @@
+"""A run that this version cannot fold, or not even read: seen, shown, skipped, and ended by a human for good."""
+
+import json
+import sqlite3
+import time
+
+import pytest
+
+from remit.bootstrap import open_app
+from remit.cli.app import run
+from remit.settings import load
+from state.entry import chain_hash
+from state.ledger.columns import COLUMNS
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    desk = tmp_path_factory.mktemp("stuck") / "desk"
+    assert run(["init", str(desk), "--json"]) == 0
+    return desk
+
+
+@pytest.fixture
+def cli(folder, capsys, monkeypatch):
+    monkeypatch.setenv("REMIT_DESK", str(folder))
+
+    class Said:
+        def __call__(self, *arguments):
+            capsys.readouterr()
+            self.code = run(list(arguments))
+            self.out, self.err = capsys.readouterr()
+            return self.code
+
+        def data(self, *arguments):
+            self(*arguments, "--json")
+            assert self.out, self.err
+            return json.loads(self.out)
+
+    return Said()
+
+
+def from_the_future(folder, name, *, kind=None, fold_version=99):
+    """Append what a newer remit might: it keeps the chain, so that no trigger refuses it."""
+    columns = COLUMNS["entries"]
+    owner = sqlite3.connect(folder / ".remit/ledger.db", isolation_level=None)
+    found = owner.execute(
+        f"SELECT {', '.join(columns)} FROM entries WHERE run = ? ORDER BY seq DESC LIMIT 1",  # noqa: S608
+        (name,),
+    ).fetchone()
+    row = dict(zip(columns, found, strict=True))
+    row.update(seq=row["seq"] + 1, prev=row.pop("hash"), kind=kind or "checked", fold_version=fold_version)
+    row["body"] = '{"new":true}'
+    sealed = {**row, "body_text": row.pop("body")}
+    row.update(body='{"new":true}', hash=chain_hash(**sealed))
+    owner.execute("BEGIN IMMEDIATE")
+    owner.execute("UPDATE heads SET seq = ?, hash = ? WHERE run = ?", (row["seq"], row["hash"], name))
+    owner.execute(
+        f"INSERT INTO entries ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})",  # noqa: S608
+        [row[column] for column in columns],
+    )
+    owner.execute("COMMIT")
+    owner.close()
+
+
+@pytest.fixture
+def held(cli):
+    """A run that holds its resource and waits, since that is stopped."""
+    cli("stop", "--resource", "page:shop")
+    assert cli("run", "--wait-timeout", "0.5", "show the maintenance page of shop") == 7
+    (name,) = {r["run"] for r in cli.data("runs", "list", "--live")}
+    cli("start", "--resource", "page:shop")
+    yield name
+    cli("esc", "abort", "--raw", name)
+
+
+def holder(folder):
+    with open_app(load(folder)) as app:
+        return app.ledger.holder("page:shop")
+
+
+@pytest.mark.parametrize("kind", [None, "dreamt"])  # known, but folded otherwise; and not even readable
+def test_a_run_of_a_newer_version_is_left_alone_until_a_human_ends_it(cli, folder, held, kind):
+    assert holder(folder) == held
+    from_the_future(folder, held, kind=kind)
+    before = time.monotonic()
+    assert cli("worker", "--drain") == 0  # it does not spin on what it cannot carry
+    assert time.monotonic() - before < 10
+    assert cli("runs", "watch", held, "--wait-timeout", "5") == 3
+    assert f"remit esc abort --raw {held}" in cli.err
+
+    assert cli("runs", "show", held) == 0
+    assert cli.out.startswith("STUCK")
+    assert "cannot be read as a state" in cli.out
+    assert cli.err == f"next: remit esc abort --raw {held}\n"
+    record = cli.data("runs", "show", held)
+    assert (record["state"], record["provisional"]) == ("stuck", True)
+    assert ("fold version 99" if kind is None else "dreamt") in record["unsound"]
+    (packet,) = cli.data("esc", "list")
+    assert (packet["run"], packet["raw"]) == (held, True)
+    assert cli("esc", "show", held) == 0
+    assert cli.err == f"next: remit esc abort --raw {held}\n"
+    assert cli("esc", "abort", held, "--basis", "0" * 12) == 5
+    assert "[stuck]" in cli.err
+
+    ended = cli.data("esc", "abort", "--raw", held, "--why", "looked by hand")
+    assert cli.code == 8
+    by = ended["closed_by"]
+    assert (ended["state"], ended["reason"], ended["verified"]) == ("closed_by_human", "aborted_raw", False)
+    assert holder(folder) is None
+    assert cli.data("esc", "list") == []
+    assert cli.data("runs", "list", "--live") == []
+    assert cli("runs", "show", held) == 0
+    assert f"{by} ended it raw: looked by hand" in cli.out
+    assert cli("esc", "abort", "--raw", held) == 5
+    assert "[not_stuck]" in cli.err
+    assert cli("runs", "cancel", held) == 5
+    assert "[run_ended]" in cli.err
+    found = [f for f in cli.data("ledger", "verify")["findings"] if f["certain"]]
+    if kind is None:
+        assert found == []
+        assert cli("run", "show the maintenance page of shop") == 0  # the need and the page are free
+        cli("run", "hide the maintenance page of shop")
+    else:
+        assert {f["what"] for f in found} == {"'dreamt' is unknown to this version"}
+
+
+def test_verify_finds_the_row_of_a_stuck_run_until_it_is_ended(cli, folder, held):
+    from_the_future(folder, held)
+    found = [f for f in cli.data("ledger", "verify")["findings"] if f["certain"]]
+    assert "lane" in {f["column"] for f in found}
+    cli("esc", "abort", "--raw", held)
+    assert [f for f in cli.data("ledger", "verify")["findings"] if f["certain"] and f["run"] == held] == []
+
+
+def test_a_sound_run_is_not_ended_raw(cli, held):
+    assert cli("esc", "abort", "--raw", held) == 5
+    assert "[not_stuck]" in cli.err
+    assert cli("runs", "cancel", held) == 8
