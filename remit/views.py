@@ -11,6 +11,7 @@ from remit.errors import UsageError
 from state.entry import Entry
 from state.errors import UnknownRunError
 from state.ledger.port import Ledger, Query, RunInfo
+from state.ledger.stuck import STUCK
 from state.packet import raw_packet
 from state.reading import read_run
 from state.record import record_of
@@ -71,6 +72,15 @@ class Views:
                 break
             before = page[-1].run
         return found
+
+    def as_folded(self, infos: Sequence[RunInfo]) -> list[RunInfo]:
+        """The same runs, those that cannot be folded in lane *stuck*: others wrote their rows."""
+        return [
+            replace(info, row=replace(info.row, lane=STUCK))
+            if info.row.ended_at is None and self.show(info.run).unsound
+            else info
+            for info in infos
+        ]
 
     def show(self, run: str) -> Shown:
         """Read and fold a run."""

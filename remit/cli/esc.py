@@ -34,7 +34,8 @@ def list_(door: Door) -> int:
     from state.ledger.port import Query
 
     views = views_of(door)
-    infos = views.runs(Query(live=True, lanes=("live/escalated", "live/stuck", "live/waiting_human")))
+    lanes = ("live/escalated", "live/stuck", "live/waiting_human")
+    infos = [info for info in views.as_folded(views.runs(Query(live=True))) if info.row.lane in lanes]
     infos.reverse()
     if door.json:
         door.data([views.packet(views.show(i.run)) or {"run": i.run, "lane": i.row.lane} for i in infos])
@@ -48,7 +49,7 @@ def list_(door: Door) -> int:
             (
                 open_.id if open_ else info.run,
                 open_.severity if open_ else "",
-                "asks for a yes" if info.row.lane == "live/waiting_human" else info.row.reason or "stuck",
+                _why(info.row.lane, info.row.reason),
                 f"{info.row.runbook}@{info.row.version}",
                 info.row.target,
                 age(open_.at if open_ else info.row.created_at, now),
@@ -59,6 +60,12 @@ def list_(door: Door) -> int:
     if not rows:
         door.say("nothing waits for a human")
     return OK
+
+
+def _why(lane: str, reason: str | None) -> str:
+    if lane == "live/stuck":
+        return "stuck"
+    return "asks for a yes" if lane == "live/waiting_human" else reason or ""
 
 
 def show(door: Door, esc: _Esc) -> int:

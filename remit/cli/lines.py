@@ -14,7 +14,10 @@ MAX: Final = 160
 def line_of(entry: Entry) -> str:
     """Say what an entry says, in one line."""
     say = _SAYINGS.get(entry.kind)
-    text = say(entry.body) if say else str(entry.kind)
+    try:
+        text = say(entry.body) if say else str(entry.kind)
+    except (KeyError, TypeError, AttributeError, IndexError):  # of a version that says it otherwise
+        text = f"{entry.kind}: {entry.body_text}"
     text = " ".join(text.split())
     return text if len(text) <= MAX else text[: MAX - 1] + "…"
 

@@ -59,6 +59,7 @@ def list_(
         door.data([views.record(views.show(info.run)) for info in found])
         return OK
     now = door.desk().ledger.now()
+    found = views.as_folded(found)
     found.sort(key=lambda info: not _needs_human(info))
     door.table(
         ("RUN", "STATE", "RUNBOOK", "TARGET", "BY", "AGE", "WHY"),

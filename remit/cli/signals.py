@@ -52,12 +52,15 @@ def meant(door: Door, app: "App", given: str) -> str:
     """Find the run that is meant and can still be told something; UsageError, RefusedError."""
     from remit.views import Views
 
-    run = Views(app.ledger, door.desk().in_force).run_id(given)
+    views = Views(app.ledger, door.desk().in_force)
+    run = views.run_id(given)
     row = app.ledger.info(run).row
     if row.state is not None:
         raise RefusedError(
             f"run {run} has ended as {row.state}", code="run_ended", hint=f"remit runs show {run}"
         )
+    if why := views.show(run).task.unsound:
+        raise RefusedError(f"run {run} is stuck: {why}", code="stuck", hint=f"remit esc abort --raw {run}")
     return run
 
 

@@ -1,4 +1,4 @@
-"""A run that this version cannot fold, or not even read: seen, shown, skipped, and ended by a human for good."""
+"""A run that this version cannot fold, or not even read: shown, skipped, and ended by a human for good."""
 
 import json
 import sqlite3
@@ -11,6 +11,7 @@ from remit.cli.app import run
 from remit.settings import load
 from state.entry import chain_hash
 from state.ledger.columns import COLUMNS
+from state.ledger.port import Signal
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def cli(folder, capsys, monkeypatch):
     return Said()
 
 
-def from_the_future(folder, name, *, kind=None, fold_version=99):
+def from_the_future(folder, name, kind="checked"):
     """Append what a newer remit might: it keeps the chain, so that no trigger refuses it."""
     columns = COLUMNS["entries"]
     owner = sqlite3.connect(folder / ".remit/ledger.db", isolation_level=None)
@@ -48,10 +49,9 @@ def from_the_future(folder, name, *, kind=None, fold_version=99):
         (name,),
     ).fetchone()
     row = dict(zip(columns, found, strict=True))
-    row.update(seq=row["seq"] + 1, prev=row.pop("hash"), kind=kind or "checked", fold_version=fold_version)
-    row["body"] = '{"new":true}'
-    sealed = {**row, "body_text": row.pop("body")}
-    row.update(body='{"new":true}', hash=chain_hash(**sealed))
+    row |= {"seq": row["seq"] + 1, "prev": row["hash"], "kind": kind, "fold_version": 99, "body": "{}"}
+    named = {name: row[name] for name in columns if name not in ("body", "hash")}
+    row["hash"] = chain_hash(**named, body_text=row["body"])
     owner.execute("BEGIN IMMEDIATE")
     owner.execute("UPDATE heads SET seq = ?, hash = ? WHERE run = ?", (row["seq"], row["hash"], name))
     owner.execute(
@@ -78,13 +78,17 @@ def holder(folder):
         return app.ledger.holder("page:shop")
 
 
-@pytest.mark.parametrize("kind", [None, "dreamt"])  # known, but folded otherwise; and not even readable
-def test_a_run_of_a_newer_version_is_left_alone_until_a_human_ends_it(cli, folder, held, kind):
+@pytest.mark.parametrize("kind", ["checked", "dreamt"])  # known, but folded otherwise; and not even readable
+def test_a_run_of_a_newer_version_is_left_alone_until_a_human_ends_it(cli, folder, held, kind, caplog):
     assert holder(folder) == held
-    from_the_future(folder, held, kind=kind)
+    from_the_future(folder, held, kind)
+    with open_app(load(folder)) as app:  # a signal makes it wanted: a worker looks at it, once
+        poke = Signal(id=f"poke/{held}", run=held, kind="poke", by="x", at=app.ledger.now(), body={})
+        app.ledger.post(poke)
     before = time.monotonic()
     assert cli("worker", "--drain") == 0  # it does not spin on what it cannot carry
     assert time.monotonic() - before < 10
+    assert caplog.text.count(f"run {held} is stuck") == 1
     assert cli("runs", "watch", held, "--wait-timeout", "5") == 3
     assert f"remit esc abort --raw {held}" in cli.err
 
@@ -94,11 +98,17 @@ def test_a_run_of_a_newer_version_is_left_alone_until_a_human_ends_it(cli, folde
     assert cli.err == f"next: remit esc abort --raw {held}\n"
     record = cli.data("runs", "show", held)
     assert (record["state"], record["provisional"]) == ("stuck", True)
-    assert ("fold version 99" if kind is None else "dreamt") in record["unsound"]
+    assert ("fold version 99" if kind == "checked" else "dreamt") in record["unsound"]
     (packet,) = cli.data("esc", "list")
     assert (packet["run"], packet["raw"]) == (held, True)
     assert cli("esc", "show", held) == 0
     assert cli.err == f"next: remit esc abort --raw {held}\n"
+    assert cli("runs", "list", "--live") == 0
+    assert cli.out.split()[:2] == [held, "stuck"]
+    assert cli("runs", "trace", held) == 0
+    for say in ("cancel", "pause"):
+        assert cli("runs", say, held) == 5
+        assert "[stuck]" in cli.err
     assert cli("esc", "abort", held, "--basis", "0" * 12) == 5
     assert "[stuck]" in cli.err
 
@@ -116,7 +126,7 @@ def test_a_run_of_a_newer_version_is_left_alone_until_a_human_ends_it(cli, folde
     assert cli("runs", "cancel", held) == 5
     assert "[run_ended]" in cli.err
     found = [f for f in cli.data("ledger", "verify")["findings"] if f["certain"]]
-    if kind is None:
+    if kind == "checked":
         assert found == []
         assert cli("run", "show the maintenance page of shop") == 0  # the need and the page are free
         cli("run", "hide the maintenance page of shop")
