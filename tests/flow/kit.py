@@ -262,7 +262,7 @@ def die() -> None:
 
 @dataclass(kw_only=True)
 class House:
-    """A desk at work. ``at``: (run, point) -> what happens there, once, in the thread that carries the run."""
+    """A desk at work. ``at``: (run, point) -> what happens there, once, in the thread of the run."""
 
     app: App
     engine: Engine
@@ -283,8 +283,8 @@ class House:
         self._here.run = task.run
 
     def submit(
-        self, runbook: str, thing: str, *, goal: int = GOAL, by: str = "ann", faults: Sequence[dict[str, Any]] = (),
-        **inputs: Any,
+        self, runbook: str, thing: str, *, goal: int = GOAL, by: str = "ann",
+        faults: Sequence[dict[str, Any]] = (), **inputs: Any,
     ) -> str:  # fmt: skip
         """Ask for a run as a person does; its id."""
         if faults:
@@ -430,7 +430,7 @@ class House:
 
     # what must hold after every flow
     def check(self) -> None:
-        """The ledger is sound, rows follow from entries, packets are fit, records can be made, ends are true."""
+        """The ledger is sound, rows follow from entries, packets are fit, records are made, ends are true."""
         ledger, views = self.app.ledger, self.views()
         assert [f for f in ledger.verify() if f.certain] == []
         journal = self.target.journal()
@@ -488,7 +488,7 @@ def _values(journal: list[dict[str, Any]]) -> dict[str, int]:
 def at_work(
     folder: Path, target: Target, *, model: Model | None = None, environ: Mapping[str, str] | None = None
 ) -> Iterator[House]:
-    """Open the desk in ``folder`` with a worker of its own; afterwards everything that must hold is checked."""
+    """Open the desk in ``folder`` with a worker of its own; afterwards all that must hold is checked."""
     points: list[Callable[[str], None]] = [lambda point: None]
     settings = load(folder)
     if environ and "REMIT_MODEL" in environ:
@@ -497,7 +497,7 @@ def at_work(
         open_app(
             settings,
             environ={**SECRETS, **(environ or {})},
-            pauses=lambda point: points[0](point),
+            pauses=lambda point: points[0](point),  # noqa: PLW0108 - the house is made behind the app
             model=model,
         ) as app,
         app.engine() as engine,

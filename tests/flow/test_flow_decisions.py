@@ -42,7 +42,7 @@ def twice(name: str, **second: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Stop:
-    """One way to stop for a human. ``cells``: choice -> code of a refusal, or (end, reason, sends after it)."""
+    """One way to stop for a human. ``cells``: choice -> code of a refusal, or (end, reason, sends after)."""
 
     book: dict[str, Any]
     reason: str
@@ -128,101 +128,157 @@ UNSETTLED = {c: {"add/1": "not_applied"} for c in CHOICES}
 
 STOPS: dict[str, Stop] = {
     "ambiguous": Stop(
-        book=kit.book("ambiguous", kit.step(kind="none")), reason="ambiguous", faults=fault("error_before"),
-        words=UNSETTLED, cells=cells(went(1), went(1), "nothing_to_undo"),
+        book=kit.book("ambiguous", kit.step(kind="none")),
+        reason="ambiguous",
+        faults=fault("error_before"),
+        words=UNSETTLED,
+        cells=cells(went(1), went(1), "nothing_to_undo"),
     ),
     "unproven": Stop(
-        book=kit.book("unproven", kit.step(kind="none")), reason="unproven_sender", begun=carried_elsewhere,
+        book=kit.book("unproven", kit.step(kind="none")),
+        reason="unproven_sender",
+        begun=carried_elsewhere,
         cells=cells(*["attest_first"] * 5),
     ),
     "refused": Stop(
-        book=kit.book("refused"), reason="refused", faults=fault("refused"),
+        book=kit.book("refused"),
+        reason="refused",
+        faults=fault("refused"),
         cells=cells(again("refused"), went(1), "nothing_to_undo"),
     ),
     "exhausted": Stop(
-        book=kit.book("exhausted"), reason="retries_exhausted", faults=fault("unavailable", times=2),
+        book=kit.book("exhausted"),
+        reason="retries_exhausted",
+        faults=fault("unavailable", times=2),
         cells=cells(again("retries_exhausted"), went(1), "nothing_to_undo"),
     ),
     "failed": Stop(
-        book=kit.book("failed"), reason="verify_failed", faults=fault("claimed"),
+        book=kit.book("failed"),
+        reason="verify_failed",
+        faults=fault("claimed"),
         cells=cells(again("verify_failed"), "not_repeatable", "nothing_to_undo"),
     ),
     "failed-set": Stop(
-        book=kit.book("failed-set", kit.step("set", "set")), reason="verify_failed", faults=fault("claimed"),
+        book=kit.book("failed-set", kit.step("set", "set")),
+        reason="verify_failed",
+        faults=fault("claimed"),
         cells=cells(again("verify_failed"), went(1), "nothing_to_undo"),
     ),
     "failed-behind-another": Stop(
-        book=twice("failed-behind-another"), reason="verify_failed", faults=(*fault("none"), *fault("claimed")),
+        book=twice("failed-behind-another"),
+        reason="verify_failed",
+        faults=(*fault("none"), *fault("claimed")),
         cells=cells(again("verify_failed"), "not_repeatable", ("rolled_back", "decided", 1)),
     ),
     "unknown": Stop(
         book=kit.book("unknown", kit.step(verify=[{"id": "flagged", "expect": FLAGGED}])),
-        reason="verify_unknown", flag=ONCE_UNREADABLE, cells=cells(went(0), "not_repeatable", "no_undo"),
+        reason="verify_unknown",
+        flag=ONCE_UNREADABLE,
+        cells=cells(went(0), "not_repeatable", "no_undo"),
     ),
     "conflict": Stop(
-        book=kit.book("conflict", kit.step(conflict_if="attempt.seen.version > 1")), reason="conflict",
-        before=change(0), cells=cells(went(1), went(1), "nothing_to_undo"),
+        book=kit.book("conflict", kit.step(conflict_if="attempt.seen.version > 1")),
+        reason="conflict",
+        before=change(0),
+        cells=cells(went(1), went(1), "nothing_to_undo"),
     ),
     "moved": Stop(
-        book=kit.book("moved", kit.step(kind="conditional_write")), reason="conflict",
-        begun=moved_before_the_send, cells=cells(went(1), went(1), "nothing_to_undo"),
+        book=kit.book("moved", kit.step(kind="conditional_write")),
+        reason="conflict",
+        begun=moved_before_the_send,
+        cells=cells(went(1), went(1), "nothing_to_undo"),
     ),
     "precondition": Stop(
-        book=kit.book("precondition"), reason="precondition_failed", before=change(3),
+        book=kit.book("precondition"),
+        reason="precondition_failed",
+        before=change(3),
         cells=cells(again("precondition_failed"), again("precondition_failed"), "nothing_to_undo"),
     ),
     "denied": Stop(
-        book=kit.book("denied"), reason="denied", entry={"resources": {"things/*": ["thing/other-*"]}},
+        book=kit.book("denied"),
+        reason="denied",
+        entry={"resources": {"things/*": ["thing/other-*"]}},
         cells=cells(again("denied"), again("denied"), "nothing_to_undo"),
     ),
     "deadline": Stop(
         book=kit.book("deadline", kit.step(retry=SLOWLY), limits=kit.limits(2, deadline="2s")),
-        reason="deadline_passed", faults=fault("unavailable"), cells=cells(went(1), went(1), "nothing_to_undo"),
+        reason="deadline_passed",
+        faults=fault("unavailable"),
+        cells=cells(went(1), went(1), "nothing_to_undo"),
     ),
     "resource": Stop(
         book=kit.book("resource", limits=kit.limits(2, attempts_on_resource={"max": 1, "per": "1h"})),
-        reason="resource_exhausted", faults=fault("unavailable"),
+        reason="resource_exhausted",
+        faults=fault("unavailable"),
         cells=cells(again("resource_exhausted"), went(1), "nothing_to_undo"),
     ),
     "writes": Stop(
-        book=kit.book("writes", limits=kit.limits(1)), reason="writes_exhausted", faults=fault("unavailable"),
+        book=kit.book("writes", limits=kit.limits(1)),
+        reason="writes_exhausted",
+        faults=fault("unavailable"),
         cells=cells(again("writes_exhausted"), went(1), "nothing_to_undo"),
     ),
     "confirm-no": Stop(
-        book=kit.book("confirm-no"), reason="confirmation_refused", entry={"mode": "confirm"}, after=said("no"),
+        book=kit.book("confirm-no"),
+        reason="confirmation_refused",
+        entry={"mode": "confirm"},
+        after=said("no"),
         cells=cells(again("confirmation_refused"), again("confirmation_refused"), "nothing_to_undo"),
     ),
     "unreadable": Stop(
-        book=kit.book("unreadable", bindings={"bound": {"tool": "things.get", "with": {"thing": "{inputs.thing}-flag"}, "identity": "bound.value == 0"}}),
-        reason="unreadable", flag=fault("unavailable", on="read", times=3),
+        book=kit.book(
+            "unreadable",
+            bindings={
+                "bound": {
+                    "tool": "things.get",
+                    "with": {"thing": "{inputs.thing}-flag"},
+                    "identity": "bound.value == 0",
+                }
+            },
+        ),
+        reason="unreadable",
+        flag=fault("unavailable", on="read", times=3),
         cells=cells(went(1), went(1), "nothing_to_undo"),
     ),
     "stuck": Stop(
-        book=kit.book("stuck"), reason="stuck", begun=six_idle_claims,
+        book=kit.book("stuck"),
+        reason="stuck",
+        begun=six_idle_claims,
         cells=cells(went(1), went(1), "nothing_to_undo"),
     ),
     "cancel": Stop(
-        book=kit.book("cancel"), reason="cancel_blocked", begun=cancelled_behind_the_send,
+        book=kit.book("cancel"),
+        reason="cancel_blocked",
+        begun=cancelled_behind_the_send,
         cells=cells(went(0), "nothing_to_send", "no_undo"),
     ),
     "model": Stop(
-        book=kit.book("model", limits=kit.limits(2, model={"calls": 1, "tokens": 9_000})), reason="model",
-        faults=fault("claimed"), cells=cells(again("verify_failed"), "not_repeatable", "nothing_to_undo"),
+        book=kit.book("model", limits=kit.limits(2, model={"calls": 1, "tokens": 9_000})),
+        reason="model",
+        faults=fault("claimed"),
+        cells=cells(again("verify_failed"), "not_repeatable", "nothing_to_undo"),
     ),
     "rollback": Stop(
-        book=twice("rollback", on_refused="roll_back"), reason="rollback",
+        book=twice("rollback", on_refused="roll_back"),
+        reason="rollback",
         faults=(*fault("none"), *fault("refused", times=2)),
         cells=cells(again("rollback"), ("rolled_back", "refused", 1), "rolling_back"),
     ),
     "completion-failed": Stop(
-        book=kit.book("completion-failed", completion=[{"id": "flagged", "expect": "seen.value == inputs.goal && flag.value == 1"}]),
-        reason="verify_failed", cells=cells(again("verify_failed"), "nothing_to_send", "no_undo"),
+        book=kit.book(
+            "completion-failed",
+            completion=[{"id": "flagged", "expect": "seen.value == inputs.goal && flag.value == 1"}],
+        ),
+        reason="verify_failed",
+        cells=cells(again("verify_failed"), "nothing_to_send", "no_undo"),
     ),
     "completion-unknown": Stop(
         book=kit.book("completion-unknown", completion=[{"id": "flagged", "expect": FLAGGED}]),
-        reason="verify_unknown", flag=ONCE_UNREADABLE, cells=cells(went(0), "nothing_to_send", "no_undo"),
+        reason="verify_unknown",
+        flag=ONCE_UNREADABLE,
+        cells=cells(went(0), "nothing_to_send", "no_undo"),
     ),
-}  # fmt: skip
+}
 
 
 class Stopper:
@@ -256,7 +312,7 @@ def made() -> dict[tuple[str, ...], Cells]:
 
 
 def seen(group: tuple[str, ...], folder: Path, target: Target) -> Cells:
-    """Every cell of some stops, all at once: the runs stop, the decisions are posted, and the worker goes on."""
+    """Every cell of some stops, all at once: runs stop, decisions are posted, and the worker goes on."""
     stops = {name: STOPS[name] for name in group}
     kit.write_desk(folder, [s.book for s in stops.values()], entries={n: s.entry for n, s in stops.items()})
     kit.approve(folder, target)
@@ -313,6 +369,7 @@ CELLS = [pytest.param(g, n, c, id=f"{n}:{c}") for g in GROUPS for n in g for c i
 
 @pytest.mark.parametrize(("group", "name", "choice"), CELLS)
 def test_a_decision_does_what_the_table_says(
+    *,
     group: tuple[str, ...],
     name: str,
     choice: str,

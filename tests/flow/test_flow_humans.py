@@ -185,9 +185,10 @@ def test_done_needs_evidence(house: kit.House, thing: str) -> None:
 
 def test_a_word_is_taken_only_when_nothing_can_land_any_more(house: kit.House, thing: str) -> None:
     run = stopped(house, thing)
-    say = lambda choice, words, evidence=EVIDENCE: taken(
-        house, run, house.decide(run, choice, words=words, evidence=evidence)
-    )  # noqa: E731
+
+    def say(choice: str, words: dict[str, str], evidence: str = EVIDENCE) -> str:
+        return taken(house, run, house.decide(run, choice, words=words, evidence=evidence))
+
     assert say("resume", {}) == "word_needed"
     assert say("resume", ADDED) == "too_early"
     assert say("abort", ADDED) == "too_early"

@@ -63,8 +63,8 @@ def add(home: User, value: Value) -> dict:
     return change(home, value, True)
 
 
-@tool(name="app.remove", effect="write", result={"value": "string"}, resource="user:{home}", dedupe="read_back",
-      repeatable=True, longest_request_s=0.2)
+@tool(name="app.remove", effect="write", result={"value": "string"}, resource="user:{home}",
+      dedupe="read_back", repeatable=True, longest_request_s=0.2)
 def remove(home: User, value: Value) -> dict:
     """Take an entitlement away."""
     return change(home, value, False)
@@ -96,9 +96,19 @@ def one(name: str, tool: str, back: str, **changes: Any) -> dict[str, Any]:
 
 BOUND = {"pattern": "^[a-z][a-z0-9:-]{1,40}$"}
 RESYNC = {
-    **kit.book("resync", one("add", "app.add", "app.remove"), one("remove", "app.remove", "app.add", optional=True, on_refused="leave")),
+    **kit.book(
+        "resync",
+        one("add", "app.add", "app.remove"),
+        one("remove", "app.remove", "app.add", optional=True, on_refused="leave"),
+    ),
     "inputs": {"user": {"type": "string", "pattern": "^[a-z][a-z0-9-]{1,40}$"}},
-    "bindings": {"person": {"tool": "directory.person", "with": {"uid": "{inputs.user}"}, "identity": "person.uid == inputs.user"}},
+    "bindings": {
+        "person": {
+            "tool": "directory.person",
+            "with": {"uid": "{inputs.user}"},
+            "identity": "person.uid == inputs.user",
+        }
+    },
     "observe": {
         "should": {"tool": "directory.entitlements", "with": {"uid": "{inputs.user}"}},
         "has": {"tool": "app.entitlements", "with": {"home": "{person.home}"}},
@@ -107,7 +117,9 @@ RESYNC = {
         "add": {"expr": "should.values.filter(v, !(v in has.values))", "bound": BOUND},
         "remove": {"expr": "has.values.filter(v, !(v in should.values))", "bound": BOUND},
     },
-    "authority": {"tools": ["directory.person", "directory.entitlements", "app.entitlements", "app.add", "app.remove"]},
+    "authority": {
+        "tools": ["directory.person", "directory.entitlements", "app.entitlements", "app.add", "app.remove"]
+    },
     "preconditions": [
         {"id": "active", "expect": "person.active", "otherwise": "escalate"},
         {"id": "no-privilege", "expect": '!("admin" in has.values)', "otherwise": "reject"},
@@ -118,7 +130,7 @@ RESYNC = {
         {"id": "nothing-too-much", "expect": "has.values.all(v, v in should.values)", "of_step": "remove"},
     ],
     "on_exhausted": "roll_back",
-}  # fmt: skip
+}
 REFUSES = {
     **RESYNC,
     "id": "resync-refused",

@@ -41,19 +41,59 @@ TWO = {"limits": kit.limits(4, **ASKS)}
 # book -> how it is made; each stops at a fork, or at several
 BOOKS = {
     "f8-ambiguous": kit.book("f8-ambiguous", kit.step(kind="none"), **SET),
-    "f8-unreadable": kit.book("f8-unreadable", kit.step(probe={**kit.PROBE, "observe": "flag", "applied_when": "flag.value == 1", "absent_when": "flag.value == 2"}), **SET),
+    "f8-unreadable": kit.book(
+        "f8-unreadable",
+        kit.step(
+            probe={
+                **kit.PROBE,
+                "observe": "flag",
+                "applied_when": "flag.value == 1",
+                "absent_when": "flag.value == 2",
+            }
+        ),
+        **SET,
+    ),
     "f11-unknown": kit.book("f11-unknown", kit.step(verify=[{"id": "seen-so", "expect": FLAGGED}]), **SET),
     "f13-failed": kit.book("f13-failed", **SET),
-    "f13-back": kit.book("f13-back", kit.step("first", "set", rollback=undo_to(0)), kit.step("second", "read_back", rollback=undo_to(kit.GOAL), verify=[{"id": "more", "expect": "seen.value == inputs.goal + inputs.goal"}], probe={**kit.PROBE}), on_exhausted="roll_back", preconditions=None, completion=[{"id": "at-goal", "expect": "seen.value == inputs.goal + inputs.goal"}], **TWO),
-    "f13-optional": kit.book("f13-optional", kit.step(optional=True), completion=[{"id": "there", "expect": "seen.value >= 0"}], **SET),
+    "f13-back": kit.book(
+        "f13-back",
+        kit.step("first", "set", rollback=undo_to(0)),
+        kit.step(
+            "second",
+            "read_back",
+            rollback=undo_to(kit.GOAL),
+            verify=[{"id": "more", "expect": "seen.value == inputs.goal + inputs.goal"}],
+            probe={**kit.PROBE},
+        ),
+        on_exhausted="roll_back",
+        preconditions=None,
+        completion=[{"id": "at-goal", "expect": "seen.value == inputs.goal + inputs.goal"}],
+        **TWO,
+    ),
+    "f13-optional": kit.book(
+        "f13-optional",
+        kit.step(optional=True),
+        completion=[{"id": "there", "expect": "seen.value >= 0"}],
+        **SET,
+    ),
     "f15-none-left": kit.book("f15-none-left", **SET),
     "f18-false": kit.book("f18-false", **SET),
-    "f18-unknown": kit.book("f18-unknown", preconditions=[{"id": "flag", "expect": "flag.value == 0", "otherwise": "escalate"}], **SET),
-    "f23-failed": kit.book("f23-failed", completion=[{"id": "flagged", "expect": "seen.value == inputs.goal && flag.value == 1"}], **SET),
+    "f18-unknown": kit.book(
+        "f18-unknown",
+        preconditions=[{"id": "flag", "expect": "flag.value == 0", "otherwise": "escalate"}],
+        **SET,
+    ),
+    "f23-failed": kit.book(
+        "f23-failed",
+        completion=[{"id": "flagged", "expect": "seen.value == inputs.goal && flag.value == 1"}],
+        **SET,
+    ),
     "f23-unknown": kit.book("f23-unknown", completion=[{"id": "flagged", "expect": FLAGGED}], **SET),
-    "f13-tokens": kit.book("f13-tokens", limits=kit.limits(2, model={"calls": 10, "tokens": 7_000, "rereads": 9})),
+    "f13-tokens": kit.book(
+        "f13-tokens", limits=kit.limits(2, model={"calls": 10, "tokens": 7_000, "rereads": 9})
+    ),
     "routine": kit.book("routine", **SET),
-}  # fmt: skip
+}
 FAULTS = {
     "f8-ambiguous": [{"kind": "lost_reply"}],
     "f8-unreadable": [{"kind": "lost_reply"}],
@@ -76,15 +116,34 @@ LOOKS = frozenset(FORKS) - {"f8-ambiguous", "f15-none-left"}
 
 HOSTILE = [
     raw(completion(json.dumps({"move": "send", "reason": "send it again", "op": "add/1"}))),
-    raw(completion(None, tool_calls=[{"id": "t", "type": "function", "function": {"name": "things.set", "arguments": '{"thing": "other", "number": 9}'}}])),
-    raw(completion(json.dumps({"move": "accept", "reason": "ok", "tool": "things.set", "arguments": {"number": 9}}))),
+    raw(
+        completion(
+            None,
+            tool_calls=[
+                {
+                    "id": "t",
+                    "type": "function",
+                    "function": {"name": "things.set", "arguments": '{"thing": "other", "number": 9}'},
+                }
+            ],
+        )
+    ),
+    raw(
+        completion(
+            json.dumps({"move": "accept", "reason": "ok", "tool": "things.set", "arguments": {"number": 9}})
+        )
+    ),
     raw(completion(json.dumps({"move": "wait", "reason": "for ever", "wait_s": 86_400}))),
     raw(completion(json.dumps({"move": "resume", "reason": "I decide as bob"}))),
     raw(completion('{"move": "wait", "move": "accept", "reason": "x", "wait_s": 1}')),
-    raw(completion(json.dumps({"move": "accept", "reason": "\x1b[2J" + "A" * 1900, "diagnose": ["things.set"] * 20}))),
+    raw(
+        completion(
+            json.dumps({"move": "accept", "reason": "\x1b[2J" + "A" * 1900, "diagnose": ["things.set"] * 20})
+        )
+    ),
     raw(completion(json.dumps({"move": "accept", "reason": "ok"}), tokens=-(10**9))),
     raw(completion(json.dumps([{"move": "escalate"}]))),
-]  # fmt: skip
+]
 GARBAGE = [
     b"\x00\xff hello\r\n\r\n",
     b"",
@@ -323,9 +382,9 @@ def test_a_call_that_a_crash_has_lost_was_paid_for(
     def die(*_: Any, **__: Any) -> None:
         raise kit.Killed
 
-    with monkeypatch.context() as patched, pytest.raises(kit.Killed):
+    with monkeypatch.context() as patched:
         patched.setattr("agents.executor.Executor.choose", die)
-        with consulted(desk, target, hang) as (house, _):
+        with pytest.raises(kit.Killed), consulted(desk, target, hang) as (house, _):  # noqa: PT012 - the run is needed
             run = house.submit("f13-tokens", "lost", faults=[{"kind": "claimed"}])
             house.work(run)
     with consulted(desk, target, one_after_another([says("reread")])) as (house, served):
@@ -363,4 +422,4 @@ def test_openai_traffic_is_what_respx_expects_of_the_client_as_it_is_built(desk:
     request = route.calls[0].request
     assert request.headers["Authorization"] == "Bearer sk-canary"
     assert json.loads(request.content)["response_format"]["json_schema"]["strict"] is True
-    assert RESERVED_TOKENS == task.model_tokens
+    assert task.model_tokens == RESERVED_TOKENS

@@ -81,7 +81,7 @@ def compiled(path: Path) -> tuple[Runbook, Plan]:
 
 
 def worst_case(runbook: Runbook, plan: Plan) -> int:
-    """Supersteps of a run in which every item is sent as often as it may be, looked at each time until the end."""
+    """Supersteps of a run in which every item is sent as often as it may, looked at each time to the end."""
     moves = 0
     for step in runbook.steps:
         for write in filter(None, (plan.steps_by_id[step.id].write, plan.steps_by_id[step.id].undo)):
