@@ -16,7 +16,7 @@ POLLED = [
     {
         "id": "flagged",
         "expect": "seen.value == inputs.goal && flag.value == 1",
-        "within": "1m",
+        "within": "3s",
         "every": "300ms",
     }
 ]
