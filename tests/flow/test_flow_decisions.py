@@ -364,7 +364,13 @@ def _decided(house: kit.House, stop: Stop, choice: str, cell: Cell) -> str:
 SLOW = ("ambiguous", "unproven", "unreadable", "deadline")
 FAST = tuple(n for n in STOPS if n not in SLOW)
 GROUPS = (SLOW + FAST[:2], FAST[2:11], FAST[11:])
-CELLS = [pytest.param(g, n, c, id=f"{n}:{c}") for g in GROUPS for n in g for c in CHOICES]
+# Where tests are distributed by group, each group is made by one process only.
+CELLS = [
+    pytest.param(g, n, c, id=f"{n}:{c}", marks=pytest.mark.xdist_group(f"decisions-{number}"))
+    for number, g in enumerate(GROUPS)
+    for n in g
+    for c in CHOICES
+]
 
 
 @pytest.mark.parametrize(("group", "name", "choice"), CELLS)

@@ -361,7 +361,8 @@ def test_the_calls_are_a_budget_of_the_run_whoever_carries_it(desk: Any, target:
     served, run = Endpoint(once), ""
     try:
         for life in range(calls + 1):
-            with kit.at_work(desk, target, environ=environ(served.url)) as house:
+            last = life == calls
+            with kit.at_work(desk, target, environ=environ(served.url), check=last) as house:
                 lives.append(house)
                 run = run or house.submit("f13-failed", "lives", faults=[{"kind": "claimed"}])
                 task = house.work(run)
