@@ -4,7 +4,7 @@ Nothing is guessed: every value stands in the request letter for letter, a reque
 is asked back, and what a runbook refuses is refused before anything else is looked at.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
@@ -93,12 +93,20 @@ class Refused:
 Reading = Interpreted | NeedsConfirmation | AskBack | Refused
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interpreter:
-    """Reads requests for the runbooks in force that the requester may ask for."""
+    """Reads requests for the runbooks in force that the requester may ask for.
+
+    ``reserve`` is called before a model is asked; where it answers False none is.
+    """
 
     runbooks: Sequence[Runbook]
     model: Model
+    reserve: Callable[[], bool] = _always
     _by_ref: Mapping[str, Runbook] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -145,6 +153,8 @@ class Interpreter:
             return Refused(
                 code="not_understood", message="no phrase fits, and nobody is there to confirm a reading"
             )
+        if not self.reserve():
+            return self._unasked(text, phrases)
         prompt = _prompt(self.runbooks, text)
         answer = self.model.answer(prompt, RequestAnswer, timeout_s=timeout_s, max_tokens=MAX_ANSWER_TOKENS)
         consulted = Consulted(
@@ -156,6 +166,17 @@ class Interpreter:
         if (refused := self._refused(runbook.ref, text, consulted)) is not None:
             return refused
         return _confirmable(runbook, answer.value, text, consulted)
+
+    def _unasked(self, text: str, phrases: tuple[str, ...]) -> Reading:
+        """The words fit no phrase, and no model may be asked: what is refused stays refused as such."""
+        reading = self._not_understood(text, phrases, None)
+        if isinstance(reading, Refused):
+            return reading
+        options = "".join(f"\n  {phrase}" for phrase in phrases)
+        return Refused(
+            code="model_budget_spent",
+            message=f"no phrase fits, and for now no model is asked for you any more; say one of:{options}",
+        )
 
     def _chosen(self, answer: Answer[RequestAnswer]) -> Runbook | None:
         name = answer.value.runbook if answer.value is not None else None

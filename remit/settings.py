@@ -57,6 +57,12 @@ class WorkerSettings(Section):
     poll_s: float = Field(default=1.0, ge=0.01, le=60)
 
 
+class IntakeSettings(Section):
+    """``model_calls_per_hour``: how often the words of one requester are put to a model in any hour."""
+
+    model_calls_per_hour: int = Field(default=20, ge=0, le=100_000)
+
+
 class HttpSettings(Section):
     """``hosts``: every ``host:port`` that ``http.get`` may ask, exactly as it is written in an address."""
 
@@ -92,6 +98,7 @@ class Settings(BaseSettings):
     model: Annotated[str, Field(pattern=r"^(rules|openai:[^\s]{1,200})\z")] = "rules"
     zone: Annotated[str, AfterValidator(_zone)] = "UTC"
     worker: WorkerSettings = WorkerSettings()
+    intake: IntakeSettings = IntakeSettings()
     supervisors: dict[Annotated[str, Field(pattern=_NAME)], Annotated[str, Field(pattern=_UNIX)]] = Field(
         default_factory=dict
     )

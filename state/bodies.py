@@ -113,6 +113,11 @@ def reserved(*, fork: str, tokens: int, calls: int = 1) -> Draft:
     return _draft(Kind.RESERVED, Role.ORCHESTRATOR, "", {"fork": fork, "tokens": tokens, "calls": calls})
 
 
+def model_asked(*, actor: str, tokens: int) -> Draft:
+    """A model call set aside at intake for the requester ``actor``; it stands in chain ``desk``."""
+    return _draft(Kind.RESERVED, Role.INTAKE, actor, {"fork": "intake", "tokens": tokens, "calls": 1})
+
+
 def denied(*, actor: str, role: Role, op: str, code: str, guard: str, digest: str, message: str) -> Draft:
     """A guard refused a call; nothing was sent."""
     body = {"op": op, "code": code, "guard": guard, "digest": digest, "message": message}

@@ -16,6 +16,7 @@ TITLES: Final[Mapping[Area, str]] = MappingProxyType(
         Area.ESCALATION: "A run stops for a human",
         Area.DECISION: "A decision is not taken",
         Area.END: "A run has ended",
+        Area.COMMAND: "A command is not carried out",
         Area.EXIT: "How a command ends",
     }
 )
@@ -26,9 +27,8 @@ The codes that remit gives, by where they come up. A code is stable: it is never
 another meaning, so scripts may match it. Where a message, a record, a packet or `--json` gives a `code` or a
 `reason`, search for it here.
 
-Not here: HTTP statuses and fault numbers of a target, which stand for themselves; what
-[lint](writing-a-runbook.md#what-lint-says) says of a file; and complaints about a command line, whose message
-says what to do next.
+Not here: HTTP statuses and fault numbers of a target, which stand for themselves; and what
+[lint](writing-a-runbook.md#what-lint-says) says of a file.
 """
 
 

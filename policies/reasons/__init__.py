@@ -2,8 +2,8 @@
 
 A code is stable: scripts may match it, so it is never renamed and never gets another meaning. The same
 code may stand in two areas (``stopped`` at the door and before a write) where it means the same.
-``guards``, ``intake``, ``stops``, ``answers``, ``decisions`` and ``ends`` hold the rows, each beside the law
-that they belong to.
+``guards``, ``intake``, ``stops``, ``answers``, ``decisions``, ``ends`` and ``commands`` hold the rows, each
+beside the law that they belong to.
 """
 
 from collections.abc import Mapping
@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from policies.reasons.answers import ANSWERS
+from policies.reasons.commands import COMMANDS
 from policies.reasons.decisions import DECISIONS
 from policies.reasons.ends import ENDS, EXITS
 from policies.reasons.guards import GUARDS
@@ -29,6 +30,7 @@ REASONS: Final[Mapping[Area, Mapping[str, Reason]]] = MappingProxyType(
         Area.ESCALATION: ESCALATIONS,
         Area.DECISION: DECISIONS,
         Area.END: ENDS,
+        Area.COMMAND: COMMANDS,
         Area.EXIT: EXITS,
     }
 )

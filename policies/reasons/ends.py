@@ -28,6 +28,10 @@ ENDS: Final = table(
                 "`closed_by_human`: effects stay; what is unresolved is listed.",
                 "Follow the record's list.",
             ),
+            "aborted_raw": (
+                "`closed_by_human`: its entries cannot be folded; chain `desk` says who ended it and why.",
+                "Look at the target: nobody knows what the run did last.",
+            ),
             "marked_done": (
                 "`closed_by_human`: somebody says it is done; what was seen is listed.",
                 "Nothing.",

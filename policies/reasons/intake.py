@@ -23,7 +23,7 @@ ADMISSION: Final = table(
                 "The text holds characters that do not show or show as others.",
                 "Type it anew.",
             ),
-            "oversized": ("The request is longer than is read.", "Say it shorter."),
+            "oversized": ("The request, or a file with it, is longer than is read.", "Say it shorter."),
             "refused_branch": (
                 "The runbook names this as something that it never does.",
                 "The message says who does.",
@@ -56,6 +56,10 @@ ADMISSION: Final = table(
             "not_understood": (
                 "No phrase fits, and nobody is there to confirm what a model reads.",
                 "Ask with a phrase of the runbook, or with its id and `-i`.",
+            ),
+            "model_budget_spent": (
+                "No phrase fits, and your requests of the last hour have used the calls of a model.",
+                "Ask with a phrase of the runbook, or with its id and `-i`; or later.",
             ),
             "request_too_long": ("The request is longer than is read.", "Say it shorter."),
             "hidden_character": ("The request holds a character that does not show.", "Type it anew."),

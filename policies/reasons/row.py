@@ -16,6 +16,7 @@ class Area(StrEnum):
     ESCALATION = "escalation"  # a run stops for a human
     DECISION = "decision"  # a human's decision is not taken, or not offered
     END = "end"  # a run has ended
+    COMMAND = "command"  # a command is not carried out
     EXIT = "exit"  # how a command ends
 
 

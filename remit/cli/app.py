@@ -73,7 +73,7 @@ def _translated(error: Exception) -> DoorError | None:
     from agents.errors import ModelNameError
     from policies.errors import LoadError
     from remit.errors import ConflictError, UsageError
-    from state.errors import LedgerError, ResourceHeldError, UnknownRunError
+    from state.errors import LedgerError, ResourceHeldError, UnknownRunError, UnsoundLedgerError
     from tools.errors import SetupError
 
     match error:
@@ -85,7 +85,7 @@ def _translated(error: Exception) -> DoorError | None:
             return ConflictError(str(error), code="resource_held", hint=f"remit runs show {error.run}")
         case SetupError() | ModelNameError():
             return UsageError(str(error), code="bad_setup", hint="remit doctor")
-        case LedgerError():
+        case LedgerError() | UnsoundLedgerError():
             return DoorError(str(error), code="ledger", hint="remit doctor; remit ledger verify")
         case _:
             return None

@@ -68,7 +68,7 @@ def run(
 
 
 def plan(door: Door, what: _What, input_: _Inputs = None, criterion: _Criteria = None) -> int:
-    """Say what a request would do, and what cannot be simulated; targets are only read, nothing is kept."""
+    """Say what a request would do, and what cannot be simulated; targets are only read, no run is made."""
     from remit.planning import plan_of
 
     with door.working() as app:
@@ -98,6 +98,7 @@ def intake_of(door: Door, app: "App") -> "Intake":
         sealed=app.sealed,
         code=program(),
         on_disk=lambda: list(door.desk().folder.runbooks),
+        model_calls_per_hour=app.settings.intake.model_calls_per_hour,
     )
 
 

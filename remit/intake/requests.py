@@ -20,6 +20,7 @@ from agents.interpreter import (
 from agents.models.port import Model
 from policies.admission import Admitted, Asked, Facts, Rejected, admit
 from policies.in_force import InForce, Policy
+from remit.intake.budget import ModelBudget
 from remit.intake.principal import Asker
 from state import bodies, canonical, instants
 from state.entry import Draft
@@ -35,6 +36,7 @@ from state.projection import row_of
 from state.task import Task
 
 MAX_SHOWN: Final = 60
+MODEL_CALLS_PER_HOUR: Final = 20
 _LOOKED_AT: Final = 100
 _LIMIT_CODES: Final = {"concurrency": "concurrency_exceeded", "rate": "rate_exceeded"}
 
@@ -102,8 +104,13 @@ class Intake:
         sealed: Callable[[str], Payload],
         code: str,
         on_disk: Callable[[], Sequence[str]] = tuple,
+        model_calls_per_hour: int = MODEL_CALLS_PER_HOUR,
     ) -> None:
-        """``sealed`` makes free text a payload; ``on_disk`` names runbooks there that are not in force."""
+        """``sealed`` makes free text a payload; ``on_disk`` names runbooks there that are not in force.
+
+        ``model_calls_per_hour``: how often the words of one requester are put to ``model``.
+        """
+        self._budget = ModelBudget(ledger, most=model_calls_per_hour, code=code)
         self._ledger, self._in_force, self._model = ledger, in_force, model
         self._new_id, self._sealed, self._code, self._on_disk = new_id, sealed, code, on_disk
 
@@ -196,7 +203,8 @@ class Intake:
         policies = [view.policy(ref) for ref in sorted(view.runbooks)]
         newest = [p for p in policies if view.newest(p.runbook.id) == p.runbook.ref]
         allowed = [p.runbook for p in newest if roles & {*p.delegation.request}]
-        return Interpreter(runbooks=allowed, model=self._model)
+        name = request.asker.name
+        return Interpreter(runbooks=allowed, model=self._model, reserve=lambda: self._budget.reserve(name))
 
     def _named(self, request: Request) -> Proposed:
         view = self._in_force()

@@ -126,6 +126,40 @@ def test_every_reason_that_the_graph_writes_has_its_row() -> None:
     assert written <= known
 
 
+def refusals() -> Iterator[ast.Call]:
+    """Every call in the doors, and in what they ask about approvals, that makes an error or a verdict."""
+    for call in calls("remit", "policies/approval.py"):
+        name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+        if name.endswith("Error") or name in ("Verdict", "Rejected"):
+            yield call
+
+
+def refusal_codes() -> set[str]:
+    """Every literal code of a refusal; both of a choice, not what the choice is made by."""
+    found: set[str] = set()
+    for call in refusals():
+        for value in (keyword.value for keyword in call.keywords if keyword.arg == "code"):
+            either = (value.body, value.orelse) if isinstance(value, ast.IfExp) else (value,)
+            found |= {str(v.value) for v in either if isinstance(v, ast.Constant) and v.value}
+    return found
+
+
+def test_every_code_of_a_command_has_its_row_and_no_other_has() -> None:
+    elsewhere = {code for area, rows in REASONS.items() if area is not Area.COMMAND for code in rows}
+    codes = refusal_codes()
+    assert {"usage", "version_reused", "not_approvable", "own_change", "still_held", "bad_file"} <= codes
+    assert codes - elsewhere == set(REASONS[Area.COMMAND])
+
+
+def test_every_refusal_of_a_command_has_a_code_that_can_be_looked_up() -> None:
+    """Literal, or handed on from what has one: a verdict, a reading, a run's answer, a file's problem."""
+    handed_on = {"code", "reading.code", "verdict.code", "refused['code']", "_LIMIT_CODES[reached.limit]"}
+    for call in refusals():
+        for keyword in call.keywords:
+            if keyword.arg == "code" and not literals(keyword.value):
+                assert ast.unparse(keyword.value) in handed_on
+
+
 def test_every_code_of_lint_says_how_to_fix_it() -> None:
     spoken = {
         str(call.args[2].value)

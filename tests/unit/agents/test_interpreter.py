@@ -81,6 +81,16 @@ def test_a_text_with_two_readings_is_refused(text, code):
     assert found.code == code
 
 
+def test_where_no_model_may_be_asked_phrases_and_refusals_stand_and_other_words_are_refused():
+    model = ScriptedModel([])
+    spent = Interpreter(runbooks=RUNBOOKS, model=model, reserve=lambda: False)
+    assert isinstance(spent.read("restart checkout in prod", can_confirm=True), Interpreted)
+    contract = spent.read("please resync ann in crm and change her contract", can_confirm=True)
+    assert "commercial_change" in contract.message
+    assert spent.read("bring checkout back", can_confirm=True).code == "model_budget_spent"
+    assert model.asked == []
+
+
 def test_what_a_runbook_refuses_is_refused_with_and_without_a_model():
     free = "please resync ann in crm and change her contract"
     said = {

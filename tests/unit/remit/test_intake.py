@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from agents.models.factory import model_from
+from agents.models.scripted import ScriptedModel
 from policies import yaml_tree
 from policies.admission import Rejected
 from policies.approval import PRINCIPALS, Bundle, approval, document, proposal
@@ -62,6 +63,7 @@ def intake(ledger):
         sealed=lambda text: payload_of(text, key=b"k" * 32),
         code="t",
         on_disk=lambda: ["draft@1"],
+        model_calls_per_hour=2,
     )
 
 
@@ -178,3 +180,47 @@ def test_judging_keeps_nothing(intake, ledger):
     before = len(ledger.read("0" * 25 + "1"))
     assert not isinstance(intake.judge(proposed), Rejected)
     assert len(ledger.read("0" * 25 + "1")) == before == 0
+
+
+LOOSE = "would you please bring checkout back in prod"
+
+
+class Asked:
+    """A model that understands, and remembers how many model calls were reserved when it was asked."""
+
+    def __init__(self, ledger):
+        read = {
+            "runbook": "service-recovery",
+            "inputs": [{"name": n, "value": v} for n, v in CHECKOUT.items()],
+        }
+        self.reserved, self._ledger = [], ledger
+        self._model = ScriptedModel([read] * 9)
+        self.consults, self.model_id = True, "asked"
+
+    def answer(self, *arguments, **more):
+        self.reserved.append(sum(e.kind is Kind.RESERVED for e in self._ledger.read(DESK)))
+        return self._model.answer(*arguments, **more)
+
+
+def test_a_requesters_words_are_put_to_a_model_only_as_often_as_is_set(intake, ledger, monkeypatch):
+    model = Asked(ledger)
+    monkeypatch.setattr(intake, "_model", model)
+    asked = Request(asker=DANA, source="cli", text=LOOSE)
+    for _ in range(2):
+        assert intake.read(asked, can_confirm=True).confirm
+    assert model.reserved == [1, 2]  # durable before the call
+    spent = intake.read(asked, can_confirm=True)
+    assert (spent.refused.code, len(model.reserved)) == ("model_budget_spent", 2)
+    assert "restart {service} in {env}" in spent.refused.message
+    kept = intake.submit(spent)
+    assert (kept.rejected.code, fold(ledger.read(kept.run)).reason) == ("model_budget_spent",) * 2
+    assert intake.read(Request(asker=DANA, source="cli", text="restart checkout in prod")).refused is None
+    assert len(model.reserved) == 2
+    assert [finding for finding in ledger.verify() if finding.certain] == []
+
+
+def test_what_nobody_could_confirm_or_a_phrase_says_reserves_nothing(intake, ledger, monkeypatch):
+    monkeypatch.setattr(intake, "_model", Asked(ledger))
+    assert intake.read(Request(asker=DANA, source="cli", text=LOOSE)).refused.code == "not_understood"
+    assert intake.read(Request(asker=DANA, source="cli", text="restart checkout in prod"), can_confirm=True)
+    assert Kind.RESERVED not in kinds(ledger, DESK)
