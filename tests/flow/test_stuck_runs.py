@@ -18,6 +18,11 @@ from state.ledger.port import Signal
 def folder(tmp_path_factory):
     desk = tmp_path_factory.mktemp("stuck") / "desk"
     assert run(["init", str(desk), "--json"]) == 0
+    file = desk / "delegation.yaml"
+    file.write_text(
+        file.read_text().replace("principals:\n", "principals:\n  asks: {roles: [operator]}\n", 1)
+    )
+    assert run(["runbook", "approve", "--all", "--yes", "--desk", str(desk), "--json"]) == 0
     return desk
 
 
@@ -112,6 +117,9 @@ def test_a_run_of_a_newer_version_is_left_alone_until_a_human_ends_it(cli, folde
     assert cli("esc", "abort", held, "--basis", "0" * 12) == 5
     assert "[stuck]" in cli.err
 
+    assert cli("esc", "abort", "--raw", held, "--as", "asks") == 5
+    assert "[not_a_decider]" in cli.err
+    assert holder(folder) == held
     ended = cli.data("esc", "abort", "--raw", held, "--why", "looked by hand")
     assert cli.code == 8
     by = ended["closed_by"]
