@@ -1,5 +1,8 @@
 """Each of the five decisions after each kind of stop: every cell of the table is a test, on a real target."""
 
+import fcntl
+import os
+import pickle
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -306,9 +309,24 @@ Cells = dict[tuple[str, str], Cell]
 
 
 @pytest.fixture(scope="module")
-def made() -> dict[tuple[str, ...], Cells]:
-    """What was seen, by group: a group is made when the first of its cells is asked for."""
-    return {}
+def made(tmp_path_factory: pytest.TempPathFactory, target: Target) -> Callable[[int], Cells]:
+    """What was seen, by group: made when the first of its cells is asked for, once for all test processes."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    known: dict[int, Cells] = {}
+
+    def of(group: int) -> Cells:
+        if group not in known:
+            file = shared / f"decisions-{group}.pickle"
+            with (shared / f"decisions-{group}.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                if not file.exists():
+                    cells = seen(GROUPS[group], tmp_path_factory.mktemp("decisions"), target)
+                    file.write_bytes(pickle.dumps(cells))
+            known[group] = pickle.loads(file.read_bytes())  # noqa: S301 - written by this test run
+        return known[group]
+
+    return of
 
 
 def seen(group: tuple[str, ...], folder: Path, target: Target) -> Cells:
@@ -364,28 +382,14 @@ def _decided(house: kit.House, stop: Stop, choice: str, cell: Cell) -> str:
 SLOW = ("ambiguous", "unproven", "unreadable", "deadline")
 FAST = tuple(n for n in STOPS if n not in SLOW)
 GROUPS = (SLOW + FAST[:2], FAST[2:11], FAST[11:])
-# Where tests are distributed by group, each group is made by one process only.
-CELLS = [
-    pytest.param(g, n, c, id=f"{n}:{c}", marks=pytest.mark.xdist_group(f"decisions-{number}"))
-    for number, g in enumerate(GROUPS)
-    for n in g
-    for c in CHOICES
-]
+CELLS = [pytest.param(i, n, c, id=f"{n}:{c}") for i, g in enumerate(GROUPS) for n in g for c in CHOICES]
 
 
 @pytest.mark.parametrize(("group", "name", "choice"), CELLS)
 def test_a_decision_does_what_the_table_says(
-    *,
-    group: tuple[str, ...],
-    name: str,
-    choice: str,
-    made: dict[tuple[str, ...], Cells],
-    tmp_path: Path,
-    target: Target,
+    group: int, name: str, choice: str, made: Callable[[int], Cells]
 ) -> None:
-    if group not in made:
-        made[group] = seen(group, tmp_path, target)
-    cell, expected = made[group][name, choice], STOPS[name].cells[choice]
+    cell, expected = made(group)[name, choice], STOPS[name].cells[choice]
     assert cell.reason == STOPS[name].reason
     if isinstance(expected, str):
         assert (cell.answer, cell.end, cell.sends) == (expected, (None, STOPS[name].reason), 0)
