@@ -38,7 +38,7 @@ LATER = [
 BOOKS = [
     kit.book("plain"),
     kit.book("none", kit.step(kind="none")),
-    kit.book("keyed", kit.step(kind="native_key", retry={"budget": 0, "after": ["not_applied"]})),
+    kit.book("keyed", kit.step(kind="native_key", probe=None, retry={"budget": 0, "after": ["not_applied"]})),
     kit.book("undoable", kit.step("set", "set", rollback=UNDO)),
     kit.book("checked", kit.step(verify=LATER)),
     kit.book("checked-undoable", kit.step("set", "set", rollback=UNDO, verify=LATER)),
@@ -228,9 +228,8 @@ def test_a_word_that_it_was_applied_is_judged_by_the_check(
 
 def test_an_honoured_key_needs_no_word_to_be_sent_again(house: kit.House, thing: str) -> None:
     run, task = house.carry("keyed", thing, faults=[{"kind": "lost_reply"}, {"kind": "none"}])
-    if task.open_escalation is None:
-        assert task.closed == "completed"  # the probe has settled it
-        return
+    assert task.open_escalation is not None
+    assert task.open_escalation.reason == "ambiguous"
     assert taken(house, run, house.decide(run, "retry_once")) == "taken"
     assert house.follow(run).closed == "completed"
     assert house.effects(thing) == [kit.GOAL]
@@ -424,15 +423,24 @@ def test_a_stop_holds_back_the_write_and_the_run_goes_on_when_it_is_lifted(
     assert (task.closed, len(house.sends(thing))) == ("completed", 1)
 
 
-def test_a_closed_window_is_waited_for_before_the_first_write(house: kit.House, thing: str) -> None:
+def test_a_closed_window_rejects_at_the_door(house: kit.House, thing: str) -> None:
     done = house.ask("windowed", thing)
-    if done.rejected is not None:
-        assert done.rejected.code in ("window_closed", "outside_window"), done.rejected
-        return
-    task = house.work(done.run)
+    assert done.rejected is not None
+    assert (done.rejected.code, house.sends(thing)) == ("window_closed", [])
+
+
+def test_a_window_that_closes_behind_admission_is_waited_for_before_the_first_write(
+    house: kit.House, thing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as open_:
+        open_.setattr("policies.delegation.Window.closed_at", lambda window, moment: False)
+        run = house.submit("windowed", thing)
+    task = house.work(run)
     assert task.waiting is not None
     assert (task.waiting.reason, house.sends(thing)) == ("window", [])
-    assert task.waiting.until is not None
+    assert house.app.ledger.info(run).row.due_at == task.waiting.until is not None
+    monkeypatch.setattr("policies.delegation.Window.closed_at", lambda window, moment: False)
+    assert house.work(run).closed == "completed"
 
 
 # holds
@@ -471,11 +479,8 @@ def test_a_runbook_may_refuse_instead_of_waiting(house: kit.House, thing: str) -
 def test_nothing_is_begun_beside_an_open_escalation_on_the_resource(house: kit.House, thing: str) -> None:
     house.carry("plain", thing, faults=[{"kind": "claimed"}])
     done = house.ask("none", thing)
-    if done.rejected is not None:
-        assert done.rejected.code == "escalation_open"
-    else:
-        task = house.follow(done.run)
-        assert (task.closed, task.reason) == ("rejected", "escalation_open")
+    assert done.rejected is not None
+    assert done.rejected.code == "escalation_open"
     assert len(house.sends(thing)) == 1
 
 
