@@ -6,13 +6,16 @@ from typing import Any, Final
 
 from agents.facts import shown
 from graph.session import Session
+from policies import decisions
 from policies.decisions import CHOICES, Offer, offers
+from policies.moment import Moment
 from policies.move import Close, Escalate
+from policies.plan import Plan
 from policies.terms import terms_of
 from state import bodies
 from state.holder import extend
 from state.ledger.port import Query, RunInfo
-from state.packet import Context, Look, Material, Option, Stop, packet_of
+from state.packet import Context, Look, Material, Option, Stop, option_row, packet_of
 from state.task import Task
 
 _COMMANDS: Final[Mapping[str, str]] = {
@@ -129,6 +132,18 @@ def _looks(session: Session) -> tuple[Look, ...]:
         text = shown(seen.value, MAX_LOOK_TEXT) if seen.value is not None else f"not readable: {seen.problem}"
         looks.append(Look(id=diagnose.id, source=seen.source, at=seen.at, text=text))
     return tuple(looks)
+
+
+def as_of(
+    packet: Mapping[str, Any], task: Task, plan: Plan, moment: Moment, *, escalation: str
+) -> dict[str, Any]:
+    """A packet of an open escalation with the options and the basis that a decision rests on now.
+
+    What was seen stands as it was seen, with its age; only what can be decided may have moved since.
+    """
+    now = decisions.basis(task, plan, moment)
+    options = [option_row(option_of(o, escalation, now)) for o in offers(task, plan, moment)]
+    return {**packet, "options": options, "basis": now}
 
 
 def option_of(offer: Offer, escalation: str, basis: str) -> Option:

@@ -15,13 +15,11 @@ from graph.session import Session
 from graph.surroundings import Surroundings
 from policies.approval import Principals
 from policies.call import Call, Reply
-from policies.contract import ToolContract
 from policies.guards import GUARDS, GuardContext
 from policies.in_force import InForce, Policy, apply_desk
 from policies.moment import Moment
-from policies.plan import Plan, compile_plan
-from remit import toolbox
 from remit.desk import open_ledger, payload_key, program
+from remit.kit import Kit, kit_of, secrets_of
 from remit.settings import Settings
 from remit.worker.claim import Claimant
 from remit.worker.engine import Engine, Watch
@@ -32,9 +30,7 @@ from state.entry import DESK
 from state.holder import Holder
 from state.ledger.payload import payload_of
 from state.ledger.port import Ledger, Payload
-from tools.credentials import Credentials
 from tools.gateway import Gateway
-from tools.registry import Registry
 from tools.scrub import Scrubber
 from tools.secrets import Secrets
 
@@ -57,17 +53,6 @@ class PolicyView:
             return self._view
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kit:
-    """What runs of one approved policy share: its plan, its tools, their contracts."""
-
-    policy: Policy
-    plan: Plan
-    registry: Registry
-    contracts: Mapping[str, ToolContract]
-    credentials: Credentials
-
-
 @dataclass(kw_only=True)
 class App:
     """A desk, ready to carry runs. ``pauses`` is called at the named points of a run; tests stop there."""
@@ -86,21 +71,7 @@ class App:
         """The kit of the policy that ``pins`` name; KeyError where it was never approved here."""
         digest = pins["bundle"]
         if digest not in self._kits:
-            policy = self.policies.now().pinned(digest)
-            approved = toolbox.approved(
-                policy, modules=self.settings.tools.modules, folder=self.settings.desk
-            )
-            registry = toolbox.registry_of(approved)
-            contracts = registry.contracts()
-            self._kits[digest] = Kit(
-                policy=policy,
-                plan=compile_plan(policy.runbook, contracts),
-                registry=registry,
-                contracts=contracts,
-                credentials=Credentials(
-                    self.secrets, contracts.values(), shared=self.settings.credentials.shared
-                ),
-            )
+            self._kits[digest] = kit_of(self.policies.now().pinned(digest), self.settings, self.secrets)
         return self._kits[digest]
 
     def sealed(self, text: str) -> Payload:
@@ -213,7 +184,7 @@ def open_app(
     environ = os.environ if environ is None else environ
     ledger = open_ledger(settings)
     try:
-        secrets = Secrets(settings.private / "secrets", environ=environ, keyring=settings.credentials.keyring)
+        secrets = secrets_of(settings, environ)
         yield App(
             settings=settings,
             ledger=ledger,

@@ -111,12 +111,12 @@ def _basis(door: Door, run: str, open_: "Escalation", given: str | None) -> str:
         raise UsageError(
             "say what you saw: --basis, from the packet", code="needs_basis", hint=f"remit esc show {run}"
         )
-    from remit.cli.esc import show
+    from remit.cli.esc import shown_basis
 
-    show(door, open_.id)
+    seen = shown_basis(door, open_.id)
     if not door.confirm("Is that what you decide on?", yes=False):
         raise UsageError("not decided", code="needs_yes")
-    return open_.basis
+    return seen
 
 
 def _words(task: "Task", given: list[str]) -> dict[str, str]:

@@ -70,7 +70,14 @@ def _why(lane: str, reason: str | None) -> str:
 
 def show(door: Door, esc: _Esc) -> int:
     """Show an escalation's packet: what stopped, what changed, what can be decided."""
+    shown_basis(door, esc)
+    return OK
+
+
+def shown_basis(door: Door, esc: str) -> str:
+    """Show a packet with what can be decided now; the basis that a decision on it has."""
     from remit.cli.runs import views_of
+    from remit.fresh import fresh_packet
     from state.packet import packet_text
 
     views = views_of(door)
@@ -82,21 +89,20 @@ def show(door: Door, esc: _Esc) -> int:
             code="no_such_escalation",
             hint="remit esc list",
         )
+    packet = fresh_packet(door.desk(), packet, shown.task)
     if door.json:
         door.data(packet)
-        return OK
+        return str(packet.get("basis", ""))
     door.text(packet_text(packet))
-    open_ = shown.task.open_escalation
     if shown.task.unsound:
         door.say(f"next: remit esc abort --raw {shown.task.run}")
-        return OK
-    if open_ is None:
+    elif shown.task.open_escalation is None:
         decision = shown.task.escalation.decision if shown.task.escalation else None
-        door.say(
+        said = (
             f"decided already, by {decision.by}: {decision.choice}" if decision else "it is not open any more"
         )
-        return OK
-    return OK
+        door.say(said)
+    return str(packet.get("basis", ""))
 
 
 def ack(door: Door, esc: _Esc) -> int:

@@ -4,7 +4,7 @@ Written by rules alone, from the task, its entries and the runbook's terms; the 
 packet. ``check_packet`` judges one, ``packet_text`` shows one on a terminal, ``raw_packet`` needs no fold.
 """
 
-from state.packet.assemble import MAX_BYTES, packet_of
+from state.packet.assemble import MAX_BYTES, option_row, packet_of
 from state.packet.check import check_packet
 from state.packet.claims import kept_claims
 from state.packet.parts import OPTION_IDS, SCHEMA, Context, Look, Material, Notes, Option, Stop
@@ -23,6 +23,7 @@ __all__ = [
     "Stop",
     "check_packet",
     "kept_claims",
+    "option_row",
     "packet_of",
     "packet_text",
     "raw_packet",

@@ -88,7 +88,7 @@ def _packet(material: Material, evidence: Evidence, form: _Form) -> dict[str, An
         "ruled_out": _ruled_out(state)[: form.listed],
         "not_checked": _not_checked(material, state)[: form.listed],
         "claims": claims,
-        "options": [_option(o) for o in material.options],
+        "options": [option_row(o) for o in material.options],
         "budgets": _budgets(material),
         "context": _context(material),
         "evidence": evidence.items,
@@ -218,7 +218,8 @@ def _not_checked(material: Material, state: list[dict[str, Any]]) -> list[str]:
     return [*doubtful, *unknown, *material.terms.questions, *unread]
 
 
-def _option(option: Option) -> dict[str, Any]:
+def option_row(option: Option) -> dict[str, Any]:
+    """An option as it stands in a packet."""
     shown = {"does": option.does, "why": option.why, "needs": option.needs}
     given = {name: capped(text, _MAX_LINE) for name, text in shown.items() if text}
     return {"id": option.id, "allowed": option.allowed, **given, "cli": option.cli}
