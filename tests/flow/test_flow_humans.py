@@ -273,16 +273,21 @@ def test_an_unproven_sender_is_stated_dead_before_anything_else(house: kit.House
 
 
 def fresh_basis(house: kit.House, run: str) -> str:
-    """The basis as a packet shown now would have it."""
-    from policies.decisions import basis
+    """The basis that ``remit esc show`` gives now, with its options, where the written packet's has moved."""
+    from remit.desk import Desk
+    from remit.fresh import fresh_packet
 
-    holder = house.engine.claimant.take(run)
-    assert holder is not None
-    session = house.app.session(holder, house.engine.claimant.lease, house.watch, lambda s: None)
-    try:
-        return basis(session.task, session.plan, session.moment())
-    finally:
-        house.app.ledger.release(run, holder.epoch)
+    written = house.packet(run)
+    desk = Desk(house.app.settings, house.app.ledger, environ={})
+    fresh = fresh_packet(desk, written, house.task(run))
+    assert fresh["basis"] != written["basis"]
+    assert all(fresh["basis"].removeprefix("sha256:")[:12] in option["cli"] for option in fresh["options"])
+    assert {o["id"]: o["allowed"] for o in written["options"]}["resume"] is False
+    assert {o["id"]: o["allowed"] for o in fresh["options"]}["resume"] is True
+    assert {k: v for k, v in fresh.items() if k not in ("basis", "options")} == {
+        k: v for k, v in written.items() if k not in ("basis", "options")
+    }
+    return str(fresh["basis"])
 
 
 # acknowledge, pause, cancel
