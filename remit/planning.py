@@ -103,11 +103,15 @@ class _OwnLease:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What would happen. ``outcome``: rejected, would_send, denied, escalates, waits, completes, ends."""
+    """What would happen. ``outcome``: rejected, joins, would_send, denied, escalates, waits, completes, ends.
+
+    ``code`` and, where a guard has refused, ``guard`` say why, as the entries of the run would.
+    """
 
     outcome: str
     code: str
     message: str
+    guard: str = ""
     runbook: Runbook | None = None
     target: str = ""
     mode: str = ""
@@ -119,7 +123,7 @@ class Plan:
     @property
     def allowed(self) -> bool:
         """Nothing stands against it, as far as it can be seen."""
-        return self.outcome in ("would_send", "completes", "waits")
+        return self.outcome in ("would_send", "joins", "completes", "waits")
 
     def as_json(self) -> dict[str, Any]:
         """Everything as data."""
@@ -128,6 +132,7 @@ class Plan:
         return {
             "outcome": self.outcome,
             "code": self.code,
+            "guard": self.guard,
             "message": self.message,
             "runbook": self.runbook.ref if self.runbook else None,
             "target": self.target,
@@ -146,7 +151,7 @@ class Plan:
     def lines(self) -> list[str]:
         """Everything for a terminal, what decides last."""
         if self.runbook is None:
-            return [self._verdict]
+            return [*self._open, self._verdict]
         lines = [f"{self.runbook.ref} on {self.target}: {self.runbook.title}"]
         if self.task is not None:
             lines += [f"  resource       {r}" for r in self.task.resources]
@@ -180,8 +185,9 @@ class Plan:
     def _verdict(self) -> str:
         says = {
             "rejected": "would be REJECTED",
+            "joins": "would JOIN a run that is there",
             "would_send": "ALLOWED: the guards let the first write through",
-            "denied": "would be DENIED by a guard",
+            "denied": f"would be DENIED by guard {self.guard}",
             "escalates": "would STOP for a human",
             "waits": "would WAIT",
             "completes": "would complete without a write",
@@ -191,8 +197,13 @@ class Plan:
         return f"{says}{': ' if self.message else ''}{self.message}{code}"
 
 
-def plan_of(app: "App", proposed: Proposed, verdict: Admitted | Rejected) -> Plan:
-    """Carry the request out as far as it can be without a write, and keep nothing of it."""
+def plan_of(
+    app: "App", proposed: Proposed, verdict: Admitted | Rejected, *, joins: str | None = None
+) -> Plan:
+    """Carry the request out as far as it can be without a write, and keep nothing of it.
+
+    ``joins``: the run for the same need, which would carry the request.
+    """
     policy = proposed.policy
     about: dict[str, Any] = {}
     if policy is not None:
@@ -201,19 +212,25 @@ def plan_of(app: "App", proposed: Proposed, verdict: Admitted | Rejected) -> Pla
             "mode": policy.delegation.mode,
             "deciders": policy.delegation.decide,
         }
+    if joins is not None:
+        message = f"run {joins} is for the same need: see remit runs show {joins}"
+        return Plan(outcome="joins", code="", message=message, not_simulated=_NOTHING_TRIED, **about)
     if isinstance(verdict, Rejected):
-        return Plan(outcome="rejected", code=verdict.code, message=verdict.message, **about)
+        return Plan(
+            outcome="rejected", code=verdict.code, message=verdict.message, not_simulated=_NOTHING_TRIED,
+            **about,
+        )  # fmt: skip
     scratch = _Scratch(app.ledger)
     task = _carried(app, scratch, proposed, verdict)
-    outcome, code, message = _outcome(scratch, task)
-    call = None
+    met = _outcome(scratch, task)
+    call, message = None, met.message
     if scratch.intent is not None:
         body = scratch.intent.body
         call = {name: body[name] for name in ("op", "tool", "resource", "arguments")}
         message = f"{body['op']}: {body['tool']} on {body['resource']}"
     return Plan(
-        outcome=outcome, code=code, message=message, target=verdict.terms["target"], task=task, call=call,
-        not_simulated=_not_simulated(about["runbook"], outcome), **about,
+        outcome=met.outcome, code=met.code, guard=met.guard, message=message, target=verdict.terms["target"],
+        task=task, call=call, not_simulated=_not_simulated(app, about["runbook"], met.outcome), **about,
     )  # fmt: skip
 
 
@@ -270,20 +287,30 @@ def _holder(app: "App", scratch: _Scratch, proposed: Proposed, verdict: Admitted
     return Holder(ledger=ledger, task=task, worker="plan", code="plan")
 
 
-def _outcome(scratch: _Scratch, task: Task) -> tuple[str, str, str]:
-    if scratch.intent is not None:
-        return "would_send", "", ""
-    denied = next((e.body for e in reversed(scratch.entries) if e.kind is Kind.DENIED), None)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Met:
+    """What the planned run met first."""
+
+    outcome: str
+    code: str = ""
+    message: str = ""
+    guard: str = ""
+
+
+def _outcome(scratch: _Scratch, task: Task) -> _Met:
+    denied = next((e.body for e in scratch.entries if e.kind is Kind.DENIED), None)
+    if scratch.intent is not None and denied is None:
+        return _Met(outcome="would_send")
     if denied is not None:
-        return "denied", denied["code"], denied["message"]
+        return _Met(outcome="denied", code=denied["code"], message=denied["message"], guard=denied["guard"])
     if task.open_escalation is not None:
-        return "escalates", task.open_escalation.reason, task.open_escalation.code
+        return _Met(outcome="escalates", code=task.open_escalation.reason, message=task.open_escalation.code)
     if task.closed == "completed":
-        return "completes", "", ""
+        return _Met(outcome="completes")
     if task.closed is not None:
-        return "ends", task.reason, str(task.closed)
+        return _Met(outcome="ends", code=task.reason, message=str(task.closed))
     waits = task.waiting
-    return "waits", waits.reason if waits else "", waits.detail if waits else ""
+    return _Met(outcome="waits", code=waits.reason, message=waits.detail) if waits else _Met(outcome="waits")
 
 
 def _steps(runbook: Runbook) -> list[str]:
@@ -304,12 +331,25 @@ def _limits(runbook: Runbook) -> list[str]:
     return [f"  worst case     {most}, {limits.model.calls} model calls; severity {by}"]
 
 
-def _not_simulated(runbook: Runbook, outcome: str) -> list[str]:
-    if outcome == "completes":
-        return []
+_NOTHING_TRIED: Final = ("all of it: no guard was asked, and no target was read",)
+_FIRST: Final = {
+    "would_send": "what the writes do ({steps}), and every guard's verdict behind the first of them",
+    "waits": "what comes behind the wait: facts are read anew, and only then each guard is asked ({steps})",
+}
+_HUMAN: Final = "what a human decides then, and all that follows from it ({steps})"
+
+
+def _not_simulated(app: "App", runbook: Runbook, outcome: str) -> list[str]:
+    """What the plan has not tried, by where it came to its end."""
+    judged = []
+    if app.model.consults:
+        judged = [f"what the model {app.model.model_id} says at a fork: the rules alone decided here"]
+    if outcome in ("completes", "ends"):
+        return judged
     steps = ", ".join(step.id for step in runbook.steps)
     checks = ", ".join(check.id for check in runbook.completion)
     return [
-        f"what the writes do ({steps}), and every guard's verdict behind the first of them",
+        _FIRST.get(outcome, _HUMAN).format(steps=steps),
         f"the checks at the end ({checks}), and the hold: another run may take the resource first",
+        *judged,
     ]

@@ -75,7 +75,7 @@ def plan(door: Door, what: _What, input_: _Inputs = None, criterion: _Criteria =
         intake = intake_of(door, app)
         request = _request(door, what, input_ or [], criterion or [], delivery=None, ref="")
         proposed = _confirmed(door, intake.read(request, can_confirm=door.interactive))
-        made = plan_of(app, proposed, intake.judge(proposed))
+        made = plan_of(app, proposed, intake.judge(proposed), joins=intake.joins(proposed))
     if door.json:
         door.data(made.as_json())
     else:

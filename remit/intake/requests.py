@@ -144,6 +144,11 @@ class Intake:
         facts = self._facts(proposed.policy) if moment else Facts(at=self._ledger.now())
         return admit(asked, policy=proposed.policy, people=people, facts=facts, moment=moment)
 
+    def joins(self, proposed: Proposed) -> str | None:
+        """Find the run for the same need, to which it would be attached now; nothing is kept."""
+        verdict = self._judged(proposed, moment=False)
+        return self._same_need(verdict) if isinstance(verdict, Admitted) else None
+
     def submit(self, proposed: Proposed) -> Submitted:
         """Keep the request, admitted or rejected, or attach it to the run that is there for the same need."""
         verdict = self._judged(proposed, moment=False)
