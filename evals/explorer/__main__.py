@@ -1,5 +1,6 @@
 """``python -m evals.explorer [NAME ...] [--stories]``: explore every case, or those whose name begins so."""
 
+import re
 import sys
 import time
 
@@ -23,8 +24,16 @@ def main(arguments: list[str]) -> int:
         scenes += found.scenes
         rows |= {row for row, _ in found.rows}
         _report(found, time.monotonic() - began, stories=stories)
-    print(f"{scenes} scenes; {bad} cases with findings; rows seen: {sorted(rows)} of {len(ROWS)} functions")
-    return 1 if bad else 0
+    idle = set() if names else {int(n) for n in _numbers()} - rows
+    print(f"{scenes} scenes; {bad} cases with findings; rows that decided: {sorted(rows)}")
+    if idle:
+        print(f"rows that never decided in any case: {sorted(idle)}")
+    return 1 if bad or idle else 0
+
+
+def _numbers() -> list[str]:
+    """The numbers of all rows, from their names."""
+    return [re.findall(r"^row_(\d+)", row.__name__)[0] for row in ROWS]
 
 
 def _report(found: Explored, seconds: float, *, stories: bool) -> None:

@@ -33,4 +33,4 @@ def _left_behind(scene: Scene, *, killed: bool) -> Iterator[tuple[str, World]]:
     until = scene.now + LONGEST_MS + (0 if killed else SEND_WINDOW_MS)
     yield "behind the send", on_its_way(scene.world, replace(request, until=until))
     if not killed:
-        yield "PAUSED before the send", on_its_way(scene.world, replace(request, until=None))
+        yield "PAUSED before the send", on_its_way(scene.world, replace(request, until=None, paused=True))

@@ -20,6 +20,7 @@ from state.outcome import Outcome
 from state.task import Operation
 
 _DECIDERS = frozenset({"oncall"})
+_LONG_MS = 200_000
 _SETTLES = {"applied": Outcome.SUCCEEDED, "not_applied": Outcome.NOT_APPLIED}
 
 
@@ -82,6 +83,10 @@ def _decides(scene: Scene, case: Case) -> Iterator[Next]:
         later = scene.now + ms
         for world in at_time(scene.world, later):
             yield f"{ms} ms pass", replace(scene, now=later, world=world)
+    if scene.left.idle:
+        left, later = replace(scene.left, idle=scene.left.idle - 1), scene.now + _LONG_MS
+        for world in at_time(scene.world, later):
+            yield "a long time passes", replace(scene, now=later, world=world, left=left)
     if not scene.left.decisions:
         return
     open_now = unsettled(Situation(task=task, plan=plan, moment=moment))

@@ -123,7 +123,7 @@ def _condition(condition: Condition, task: Task, moment: Moment) -> tuple[Any, .
 def _world(scene: Scene) -> tuple[Any, ...]:
     world, now = scene.world, scene.now
     flying = tuple(
-        sorted((r.op, r.condition, r.epoch if r.until is None else 0,
+        sorted((r.op, r.condition, r.paused, r.epoch if r.until is None else 0,
         -1 if r.until is None else r.until - now)
                for r in world.requests)
     )  # fmt: skip
@@ -132,5 +132,7 @@ def _world(scene: Scene) -> tuple[Any, ...]:
         world.landed,
         flying,
         tuple((s.step, s.cell, s.op, s.until - now) for s in world.stale),
+        tuple((op, min(until - now, _FOREVER_MS)) for op, until in world.keys),
+        world.woken,
         scene.sending is not None and (scene.sending.op, scene.sending.condition),
     )

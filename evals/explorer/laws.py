@@ -7,7 +7,8 @@ from evals.explorer.scene import Scene
 from evals.explorer.world import World, futures
 from policies import flight
 from policies import move as moves
-from policies.plan import StepPlan
+from policies.contract import DedupeKind
+from policies.plan import StepPlan, WritePlan
 from policies.situation import Situation
 from state.lifecycle import NEXT, lane_of
 from state.task import Direction
@@ -69,13 +70,22 @@ def _effects(scene: Scene, case: Case) -> Iterator[str]:
         known = next((o for o in scene.task.operations if o.id == op), None)
         if known is None:
             yield f"{op} took effect without an intent"
-        elif times > 1 and not case.plan.write_of(known.step, known.undoes).sets_state:
+        elif times > 1 and not _may_be_repeated(
+            scene.world, op, case.plan.write_of(known.step, known.undoes)
+        ):
             yield f"{op} took effect {times} times"
     for step, cell in scene.world.cells:
         if cell.value < 0:
             yield f"{step} was undone more often than done"
-        if cell.value > 1:
+        slept = any(op.startswith(f"{step}/") for op in scene.world.woken)
+        if cell.value > 1 and not (slept and case.plan.steps_by_id[step].write.window_ms is not None):
             yield f"{step} was done {cell.value} times over"
+
+
+def _may_be_repeated(world: World, op: str, write: WritePlan) -> bool:
+    """A tool that sets a state; and, outside any promise, a sender that slept past the window of its key."""
+    slept = op in world.woken and write.kind is DedupeKind.NATIVE_KEY and write.window_ms is not None
+    return write.sets_state or slept
 
 
 def _budgets(scene: Scene, case: Case) -> Iterator[str]:
@@ -122,6 +132,8 @@ def _complete(world: World, scene: Scene, case: Case) -> Iterator[str]:
     left = {step for step, _ in scene.task.left_slots}
     for step in case.plan.steps:
         value = world.cell(step.id).value
+        if step.write.window_ms is not None and any(op.startswith(f"{step.id}/") for op in world.woken):
+            continue  # slept past the window of its key
         if value != 1 and not (step.id in left and step.optional):
             yield f"ended {scene.task.closed} with {step.id} at {value}"
 

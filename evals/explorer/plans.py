@@ -31,6 +31,7 @@ class Limits:
     repairs: int = 0  # a human does by hand what the run could not
     hosts: str = "AB"
     poison: bool = False
+    idle: int = 0  # a human leaves the run alone for longer than any window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +139,11 @@ def one_step() -> Iterator[Case]:
         for undo, back in _undos().items():
             if not _fits(kind, undo):
                 continue
-            yield Case(name=f"{kind}/{undo}", plan=plan(step("a", forward, back)))
+            yield Case(
+                name=f"{kind}/{undo}",
+                plan=plan(step("a", forward, back)),
+                limits=Limits(idle=int(forward.window_ms is not None)),
+            )
             if back is not None:
                 yield Case(
                     name=f"{kind}/{undo}/sick",

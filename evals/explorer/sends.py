@@ -6,7 +6,15 @@ from typing import Final
 
 from evals.explorer.plans import LONGEST_MS, Case
 from evals.explorer.scene import Next, Scene
-from evals.explorer.world import Request, futures, land, on_its_way, touched_by_others, would_apply
+from evals.explorer.world import (
+    FOREVER_MS,
+    Request,
+    futures,
+    land,
+    on_its_way,
+    touched_by_others,
+    would_apply,
+)
 from policies import move as moves
 from policies.contract import DedupeKind
 from policies.plan import SEND_WINDOW_MS
@@ -35,6 +43,7 @@ def send(scene: Scene, case: Case, move: moves.Send) -> Iterator[Next]:
     request = Request(
         op=move.op, step=move.step, undoes=move.undoes, kind=write.kind, sets_state=write.sets_state,
         condition=condition, epoch=task.epoch, until=None, lag_ms=write.read_lag_ms,
+        window_ms=write.window_ms or FOREVER_MS,
     )  # fmt: skip
     intent = bodies.intent(
         actor="w", credential="none", op=move.op, step=move.step, item=move.item, ordinal=move.ordinal,

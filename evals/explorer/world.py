@@ -6,8 +6,11 @@ never; a request without a deadline belongs to a sender that is paused and may w
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Final
 
 from policies.contract import DedupeKind
+
+FOREVER_MS: Final = 10**12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +25,9 @@ class Request:
     condition: int
     epoch: int
     until: int | None
+    paused: bool = False
     lag_ms: int = 0
+    window_ms: int = FOREVER_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +36,6 @@ class Cell:
 
     value: int = 0
     version: int = 1
-    honoured: frozenset[str] = frozenset()  # keys that the target remembers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +56,8 @@ class World:
     requests: tuple[Request, ...] = ()
     landed: tuple[tuple[str, int], ...] = ()
     stale: tuple[Stale, ...] = ()
+    keys: tuple[tuple[str, int], ...] = ()  # what the target remembers, and until when
+    woken: frozenset[str] = frozenset()  # operations of which a paused sender woke and was heard
 
     def cell(self, step: str) -> Cell:
         """The cell that a step writes to."""
@@ -66,7 +72,7 @@ def would_apply(world: World, request: Request) -> bool:
     """Whether the target makes anything of ``request`` now."""
     cell = world.cell(request.step)
     if request.kind is DedupeKind.NATIVE_KEY:
-        return request.op not in cell.honoured
+        return request.op not in dict(world.keys)
     if request.kind is DedupeKind.NATURAL_KEY:
         return cell.value == 0
     if request.kind is DedupeKind.CONDITIONAL_WRITE:
@@ -84,12 +90,14 @@ def land(world: World, request: Request, now: int) -> World:
     else:
         value = cell.value + (1 if goal else -1)
     version = cell.version + (request.kind is DedupeKind.CONDITIONAL_WRITE)
-    after = replace(cell, value=value, version=version, honoured=cell.honoured | {request.op})
+    after = replace(cell, value=value, version=version)
     arrived = now if request.until is None else min(now, request.until)
     behind = Stale(step=request.step, cell=cell, op=request.op, until=arrived + request.lag_ms)
     return replace(
         world,
         stale=(*world.stale, behind) if behind.until > now else world.stale,
+        keys=(*world.keys, (request.op, arrived + request.window_ms)),
+        woken=world.woken | {request.op} if request.paused else world.woken,
         cells=tuple((s, after if s == request.step else c) for s, c in world.cells),
         landed=tuple(sorted({**dict(world.landed), request.op: world.times(request.op) + 1}.items())),
     )
@@ -122,6 +130,7 @@ def at_time(world: World, now: int) -> tuple[World, ...]:
             w,
             requests=tuple(r for r in w.requests if r.until is None or r.until > now),
             stale=tuple(s for s in w.stale if s.until > now),
+            keys=tuple((op, until) for op, until in w.keys if until > now),
         )
         for w in (futures(world, now) if over else (world,))
     )

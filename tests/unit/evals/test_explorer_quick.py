@@ -80,6 +80,15 @@ def test_seeded_a_resend_to_a_target_that_settles_nothing(monkeypatch: pytest.Mo
     assert broken(read_back()).broken
 
 
+def test_seeded_a_key_that_is_sent_past_its_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    short = plan(step("a", write(DedupeKind.NATIVE_KEY, window_ms=80_000, budget=0)))
+    limits = replace(QUIET, hosts="A", blind=2, idle=1, decisions=1)
+    case = Case(name="x", plan=short, limits=limits)
+    assert explore(case).broken == {}
+    monkeypatch.setattr(flight, "key_ms_left", lambda operation, write, moment: 1)
+    assert any("took effect 2 times" in law for law in broken(case).broken)
+
+
 def test_seeded_a_unique_name_that_is_absorbed_although_it_may_be_undone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
