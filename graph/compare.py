@@ -11,7 +11,9 @@ def compare(session: Session) -> str:
     A former holder's bindings are good enough to look by; no first send is made before this has succeeded.
     """
     task = session.task
-    settled = task.closed is not None or task.open_escalation is not None
+    decision = task.escalation.decision if task.escalation else None
+    pending = decision is not None and not decision.carried_out  # which binds afresh to what the human saw
+    settled = task.closed is not None or task.open_escalation is not None or pending
     if session.compared or not task.bound or settled or task.direction is Direction.COMPLETING:
         return ""
     if not session.runbook.bindings:
