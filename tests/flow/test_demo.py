@@ -18,6 +18,8 @@ from evals.demo.errors import OtherwiseError
 from evals.demo.play import OTHERWISE, USAGE, play
 from evals.target.journal import effects_of
 from remit.cli.app import run
+from remit.worker.identity import stat_of
+from tests.flow.kit import until
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
@@ -146,6 +148,12 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path, capsys):
     assert [p.name for p in tmp_path.iterdir()] == ["mine"]
 
 
+def runs(pid: int) -> bool:
+    """Not gone, and more than a zombie that waits to be collected."""
+    stat = stat_of(pid)
+    return stat is not None and stat.state != "Z"
+
+
 @pytest.mark.parametrize(
     ("error", "code"), [(OtherwiseError("Act 1: otherwise"), OTHERWISE), (KeyError("a bug"), None)]
 )
@@ -164,5 +172,5 @@ def test_an_act_that_ends_otherwise_is_said_by_the_exit_code(tmp_path, monkeypat
         assert play(tmp_path / "desk", as_json=True) == code
         assert json.loads(capsys.readouterr().out)["exit"] == code
     assert len(pids) == 5, "supervisord, its three services, the target"
-    assert [pid for pid in pids if Path(f"/proc/{pid}").exists()] == []
+    until(lambda: not any(runs(pid) for pid in pids), within_s=5)
     assert (tmp_path / "desk" / "remit.toml").exists()
