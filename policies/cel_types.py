@@ -133,7 +133,8 @@ class _Checker:
             if isinstance(node.key, Constant) and isinstance(node.key.value, str):
                 return self._field(of, node.key.value, node.column)
             return ANY
-        if kind(of) not in ("list", ANY) or kind(key) not in ("integer", ANY):
+        fits = {"list": ("integer", ANY), ANY: ("integer", "string", ANY)}  # of any kind, it may have fields
+        if kind(key) not in fits.get(kind(of), ()):
             self._wrong(f"{kind(of)} has no item by {kind(key)}", node.column)
         return of[0] if isinstance(of, list | tuple) else ANY
 
