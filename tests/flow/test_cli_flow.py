@@ -333,6 +333,8 @@ def test_lists_and_traces_are_for_eyes_and_for_programs(cli):
 
 
 def started(folder, *arguments):
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # tests in the background: a child would inherit it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     return subprocess.Popen(
         [sys.executable, "-m", "remit", *arguments],
         env={**os.environ, "REMIT_DESK": str(folder), "REMIT_WORKER__LEASE_S": "2"},
