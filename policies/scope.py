@@ -8,6 +8,7 @@ expression over it is unknown.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any, Final, Self
 
 from state.outcome import Outcome
@@ -115,7 +116,7 @@ def recorded(operation: Operation) -> dict[str, Any] | None:
 
 def plain(value: Any) -> Any:
     """``value`` with mappings as dicts and sequences as lists, all the way down."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict | MappingProxyType):  # not Mapping: asking an abstract class is slow
         return {name: plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
         return [plain(inner) for inner in value]

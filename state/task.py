@@ -262,7 +262,7 @@ class Denial:
     seq: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: see state.evolve
 class Task:
     """A run, folded. See the fields' groups; everything is derived from entries."""
 

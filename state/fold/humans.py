@@ -7,12 +7,13 @@ from typing import Any, Final
 
 from state.entry import Entry, Kind
 from state.errors import UnsoundLedgerError
+from state.evolve import evolve
 from state.fold.runs import clock_of
 from state.task import EMPTY, Decision, Direction, Escalation, Status, Task, Waiting
 
 
 def _cancel(task: Task, body: dict[str, Any], by: str) -> Task:
-    return replace(
+    return evolve(
         task,
         cancel=task.cancel or body.get("reason", "") or "no reason given",
         cancel_by=task.cancel_by or by,
@@ -20,11 +21,11 @@ def _cancel(task: Task, body: dict[str, Any], by: str) -> Task:
 
 
 def _pause(task: Task, body: dict[str, Any], by: str) -> Task:  # noqa: ARG001
-    return replace(task, paused=True)
+    return evolve(task, paused=True)
 
 
 def _unpause(task: Task, body: dict[str, Any], by: str) -> Task:  # noqa: ARG001
-    return replace(task, paused=False)
+    return evolve(task, paused=False)
 
 
 def _ack(task: Task, body: dict[str, Any], by: str) -> Task:
@@ -36,7 +37,7 @@ def _ack(task: Task, body: dict[str, Any], by: str) -> Task:
 def _attest(task: Task, body: dict[str, Any], by: str) -> Task:
     clock = clock_of(body["clock"])
     epochs = [e for e in body["epochs"] if e not in task.attested]
-    return replace(
+    return evolve(
         task,
         attested=MappingProxyType({**task.attested, **dict.fromkeys(epochs, clock)}),
         attested_by=MappingProxyType({**task.attested_by, **dict.fromkeys(epochs, by)}),
@@ -48,7 +49,7 @@ def _confirm(task: Task, body: dict[str, Any], by: str) -> Task:
     if asked is None:
         return task
     answered = replace(asked, answer=body["answer"], by=by)
-    return replace(task, confirmations=MappingProxyType({**task.confirmations, body["op"]: answered}))
+    return evolve(task, confirmations=MappingProxyType({**task.confirmations, body["op"]: answered}))
 
 
 _SIGNALS: Final[dict[str, Callable[[Task, dict[str, Any], str], Task]]] = {
@@ -64,12 +65,12 @@ _SIGNALS: Final[dict[str, Callable[[Task, dict[str, Any], str], Task]]] = {
 def _signal(task: Task, entry: Entry) -> Task:
     b = entry.body
     said = _SIGNALS.get(b["kind"])
-    task = replace(task, signals=task.signals + 1)
+    task = evolve(task, signals=task.signals + 1)
     return said(task, b["body"], b["by"]) if said is not None and b["refused"] is None else task
 
 
 def _newest(task: Task, escalation: Escalation) -> Task:
-    return replace(task, escalations=(*task.escalations[:-1], escalation))
+    return evolve(task, escalations=(*task.escalations[:-1], escalation))
 
 
 def _notice(task: Task, entry: Entry) -> tuple[Any, ...]:
@@ -91,7 +92,7 @@ def _escalated(task: Task, entry: Entry) -> Task:
         next_level_at=b["next_level_at"],
     )  # fmt: skip
     waits = Waiting(reason="human", until=b["next_level_at"], at=entry.at, row=b["row"], detail=b["reason"])
-    return replace(
+    return evolve(
         task, escalations=(*task.escalations, escalation), waiting=waits, outbox=_notice(task, entry)
     )
 
@@ -99,10 +100,10 @@ def _escalated(task: Task, entry: Entry) -> Task:
 def _notified(task: Task, entry: Entry) -> Task:
     b = entry.body
     if task.open_escalation is None:  # a page without an open escalation: told at the end of the run
-        return replace(task, outbox=_notice(task, entry))
+        return evolve(task, outbox=_notice(task, entry))
     escalation = replace(task.escalations[-1], level=b["level"], next_level_at=b["next_level_at"])
     waits = task.waiting and replace(task.waiting, until=b["next_level_at"])
-    return replace(_newest(task, escalation), waiting=waits, outbox=_notice(task, entry))
+    return evolve(_newest(task, escalation), waiting=waits, outbox=_notice(task, entry))
 
 
 def _decided(task: Task, entry: Entry) -> Task:
@@ -114,7 +115,7 @@ def _decided(task: Task, entry: Entry) -> Task:
         id=b["id"], escalation=b["escalation"], choice=b["choice"], by=b["by"], at=entry.at, basis=b["basis"],
         seq=entry.seq, words=MappingProxyType(b["words"]), evidence=b["evidence"], reason=b["reason"],
     )  # fmt: skip
-    return replace(_newest(task, replace(escalation, decision=decision)), waiting=None)
+    return evolve(_newest(task, replace(escalation, decision=decision)), waiting=None)
 
 
 def _granted(task: Task, entry: Entry) -> Task:
@@ -127,7 +128,7 @@ def _granted(task: Task, entry: Entry) -> Task:
         replace(o, judged=bool(o.attempts) and o.status is Status.OPEN, probes=0) for o in task.operations
     )
     forward = b["choice"] in ("resume", "retry_once")
-    return replace(
+    return evolve(
         _newest(task, replace(escalation, decision=replace(escalation.decision, carried_out=True))),
         operations=operations,
         conflicts=tuple(

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from state.entry import Entry, Kind
 from state.errors import UnsoundLedgerError
+from state.evolve import evolve
 from state.fold.runs import clock_of
 from state.instants import after, seconds_between
 from state.outcome import Known, Outcome
@@ -18,7 +19,7 @@ CONNECTOR_PAUSE_S: Final = 60
 def put(task: Task, operation: Operation) -> Task:
     """``task`` with ``operation`` in its place."""
     operations = tuple(operation if o.id == operation.id else o for o in task.operations)
-    return replace(task, operations=operations)
+    return evolve(task, operations=operations)
 
 
 def _facts(task: Task, entry: Entry) -> MappingProxyType[str, Any]:
@@ -46,8 +47,8 @@ def _intent(task: Task, entry: Entry) -> Task:
         accepted_at=None, judged=False, word=None, probes=0, probed_at=None, probe_verdict=None,
     )  # fmt: skip
     cleared = {"completion", "rollback", operation.id, f"due:{operation.id}"}
-    return replace(
-        put(task, operation) if known else replace(task, operations=(*task.operations, operation)),
+    return evolve(
+        put(task, operation) if known else evolve(task, operations=(*task.operations, operation)),
         checks=MappingProxyType({k: v for k, v in task.checks.items() if k not in cleared}),
         attempts=(*task.attempts, (b["resource"], operation.id, attempt.number, entry.at)),
         last_write_at=entry.at,
@@ -80,7 +81,7 @@ def _outcome(task: Task, entry: Entry) -> Task:
             what=f"condition of {operation.id}", expected="unchanged", observed=attempt.detail, seq=entry.seq
         ),
     )
-    return replace(
+    return evolve(
         put(task, operation),
         conflicts=(*task.conflicts, *clash) if moved else task.conflicts,
         read_since=entry.seq,
@@ -136,7 +137,7 @@ def _reconciled(task: Task, entry: Entry) -> Task:
             )
             conflicts = (*conflicts, clash)
     by_probe = newly and probe and operation.settled is Outcome.SUCCEEDED
-    return replace(
+    return evolve(
         put(task, operation),
         facts=_facts(task, entry),
         conflicts=conflicts,
@@ -166,7 +167,7 @@ def _verified(task: Task, entry: Entry) -> Task:
         passing_since=(before.passing_since if before and unbroken else entry.at) if passing else None,
     )
     scopes = {**task.checks, scope: MappingProxyType({**task.checks.get(scope, {}), check: state})}
-    task = replace(task, checks=MappingProxyType(scopes), facts=_facts(task, entry))
+    task = evolve(task, checks=MappingProxyType(scopes), facts=_facts(task, entry))
     operation = next((o for o in task.operations if o.id == scope), None)
     if operation is None or (b["effect"] is None and not b["absorbs"]):
         return task
@@ -182,13 +183,13 @@ def _verified(task: Task, entry: Entry) -> Task:
 def _confirmed(task: Task, entry: Entry) -> Task:
     operation = task.operation(entry.body["op"])
     operation = replace(operation, status=Status.CONFIRMED, known=Known.CONFIRMED)
-    return replace(put(task, operation), grant_open=False)  # a grant was for this operation, and not needed
+    return evolve(put(task, operation), grant_open=False)  # a grant was for this operation, and not needed
 
 
 def _left(task: Task, entry: Entry) -> Task:
     b = entry.body
     slots = {**task.left_slots, (b["step"], b["item"]): b["reason"]}
-    task = replace(task, left_slots=MappingProxyType(slots), denial=None, grant_open=False)
+    task = evolve(task, left_slots=MappingProxyType(slots), denial=None, grant_open=False)
     if b["op"] is None:
         return task
     operation = replace(task.operation(b["op"]), status=Status.LEFT, left_reason=b["reason"])
@@ -201,7 +202,7 @@ def _denied(task: Task, entry: Entry) -> Task:
         return task  # a read: what it would have shown stays unknown
     denial = Denial(op=b["op"], code=b["code"], guard=b["guard"], seq=entry.seq)
     resend = any(o.id == b["op"] and o.attempts for o in task.operations)
-    return replace(task, denial=denial, denied_resends=task.denied_resends + resend)
+    return evolve(task, denial=denial, denied_resends=task.denied_resends + resend)
 
 
 HANDLERS: Final[dict[Kind, Callable[[Task, Entry], Task]]] = {

@@ -1,12 +1,12 @@
 """How entries become a task: one reduction, one table of handlers, and the time that counts."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Final
 
 from state.entry import FOLD_VERSION, Entry, Head, Kind
 from state.errors import UnsoundLedgerError
+from state.evolve import evolve
 from state.fold import humans, operations, runs
 from state.instants import seconds_between
 from state.task import Task
@@ -29,16 +29,16 @@ def apply(task: Task, entry: Entry) -> Task:
     """
     head = Head(seq=entry.seq, hash=entry.hash)
     if task.unsound:
-        return replace(task, head=head, last_at=entry.at)
+        return evolve(task, head=head, last_at=entry.at)
     try:
         _continues(task, entry)
         spent_ms = task.spent_ms + _counted_ms(task, entry)
         changed = HANDLERS[entry.kind](task, entry)
     except (UnsoundLedgerError, KeyError, IndexError, AttributeError, TypeError, ValueError) as error:
         why = f"entry {entry.seq} ({entry.kind}): {type(error).__name__}: {error}"
-        return replace(task, run=task.run or entry.run, head=head, last_at=entry.at, unsound=why)
+        return evolve(task, run=task.run or entry.run, head=head, last_at=entry.at, unsound=why)
     reset = entry.kind is Kind.GRANTED  # a decision gives the whole deadline afresh
-    return replace(
+    return evolve(
         changed,
         head=head,
         last_at=entry.at,

@@ -1,12 +1,12 @@
 """What entries say of the run as a whole: request, terms, claims, its ground, waits, direction, end."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from types import MappingProxyType
 from typing import Any, Final
 
 from state.entry import Entry, Kind
 from state.errors import UnsoundLedgerError
+from state.evolve import evolve
 from state.task import EMPTY, Claim, Clock, Condition, Confirmation, Conflict, Direction, Task, Waiting
 
 
@@ -23,18 +23,18 @@ def conflict_of(body: dict[str, Any], seq: int) -> Conflict:
 def _requested(task: Task, entry: Entry) -> Task:
     if task.request:
         raise UnsoundLedgerError("a second request")
-    return replace(task, run=entry.run, request=MappingProxyType(entry.body), created_at=entry.at)
+    return evolve(task, run=entry.run, request=MappingProxyType(entry.body), created_at=entry.at)
 
 
 def _interpreted(task: Task, entry: Entry) -> Task:
-    return replace(task, interpreted=MappingProxyType(entry.body))
+    return evolve(task, interpreted=MappingProxyType(entry.body))
 
 
 def _admitted(task: Task, entry: Entry) -> Task:
     if task.pins:
         raise UnsoundLedgerError("admitted a second time")
     b = entry.body
-    return replace(
+    return evolve(
         task,
         runbook=b["runbook"],
         version=b["version"],
@@ -52,7 +52,7 @@ def _admitted(task: Task, entry: Entry) -> Task:
 
 
 def _rejected(task: Task, entry: Entry) -> Task:
-    return replace(
+    return evolve(
         task,
         closed="rejected",
         reason=entry.body["code"],
@@ -70,7 +70,7 @@ def _claimed(task: Task, entry: Entry) -> Task:
         pid_ns=b["pid_ns"], pid=b["pid"], start_time=b["start_time"], uid=b["uid"], lock_file=b["lock_file"],
         clock=clock_of(b["clock"]),
     )  # fmt: skip
-    return replace(
+    return evolve(
         task,
         epoch=entry.epoch,
         claims=(*task.claims, claim),
@@ -93,12 +93,12 @@ def _hydrated(task: Task, entry: Entry) -> Task:
     b = entry.body
     if "problem" in b:
         tries = task.read_tries + 1
-        return replace(task, read_tries=tries, read_problem=b["problem"], read_problem_at=entry.at)
+        return evolve(task, read_tries=tries, read_problem=b["problem"], read_problem_at=entry.at)
     if "refusal" in b:
-        return replace(task, refusal=b["refusal"])
+        return evolve(task, refusal=b["refusal"])
     facts = {n: {**f, "at": entry.at, "seq": entry.seq} for n, f in b.get("facts", {}).items()}
     first = ("bindings" in b and not task.bound) or "initial" in b
-    return replace(
+    return evolve(
         task,
         read_tries=0 if first else task.read_tries,  # else only a send or a decision begins afresh
         read_problem="" if first else task.read_problem,
@@ -118,7 +118,7 @@ def _hydrated(task: Task, entry: Entry) -> Task:
 def _checked(task: Task, entry: Entry) -> Task:
     b = entry.body
     if "conflict" in b:
-        return replace(task, conflicts=(*task.conflicts, conflict_of(b["conflict"], entry.seq)))
+        return evolve(task, conflicts=(*task.conflicts, conflict_of(b["conflict"], entry.seq)))
     before = task.conditions.get(b["id"])
     again = before is not None and before.verdict != "pass" and before.seq > task.tries_since
     condition = Condition(
@@ -130,7 +130,7 @@ def _checked(task: Task, entry: Entry) -> Task:
         seq=entry.seq,
     )
     conditions = {**task.conditions, b["id"]: condition}
-    return replace(task, conditions=MappingProxyType(conditions), facts=_facts(task, entry))
+    return evolve(task, conditions=MappingProxyType(conditions), facts=_facts(task, entry))
 
 
 def _facts(task: Task, entry: Entry) -> MappingProxyType[str, Any]:
@@ -142,19 +142,17 @@ def _waiting(task: Task, entry: Entry) -> Task:
     b = entry.body
     waits = Waiting(reason=b["reason"], until=b["until"], at=entry.at, row=b["row"], detail=b["detail"])
     if b["reason"] != "confirmation" or "digest" not in b:
-        return replace(task, waiting=waits)
+        return evolve(task, waiting=waits)
     asked = Confirmation(
         op=b["op"], digest=b["digest"], asked_at=entry.at, expires_at=b["expires_at"], summary=b["summary"]
     )
-    return replace(
-        task, waiting=waits, confirmations=MappingProxyType({**task.confirmations, b["op"]: asked})
-    )
+    return evolve(task, waiting=waits, confirmations=MappingProxyType({**task.confirmations, b["op"]: asked}))
 
 
 def _turned(task: Task, entry: Entry) -> Task:
     to = Direction(entry.body["to"])
     checks = {k: v for k, v in task.checks.items() if k not in ("completion", "rollback")}
-    return replace(
+    return evolve(
         task,
         direction=to,
         turned_reason=entry.body["reason"],
@@ -166,7 +164,7 @@ def _turned(task: Task, entry: Entry) -> Task:
 
 def _judged(task: Task, entry: Entry) -> Task:
     b = entry.body
-    return replace(
+    return evolve(
         task,
         rejudged=MappingProxyType({**b, "seq": entry.seq, "at": entry.at}),
         rereads=task.rereads + (b["taken"] == "reread"),
@@ -175,14 +173,14 @@ def _judged(task: Task, entry: Entry) -> Task:
 
 def _reserved(task: Task, entry: Entry) -> Task:
     b = entry.body
-    return replace(
+    return evolve(
         task, model_calls=task.model_calls + b["calls"], model_tokens=task.model_tokens + b["tokens"]
     )
 
 
 def _closed(task: Task, entry: Entry) -> Task:
     b = entry.body
-    return replace(
+    return evolve(
         task,
         closed=b["state"],
         reason=b["reason"],
