@@ -53,7 +53,7 @@ class Session:
     clock: Callable[[], Clock]
     sleep: Callable[[float], None]
     pauses: Callable[[str], None] = _nothing  # production does nothing at the named points
-    on_entry: Callable[[Task], None] = _nothing
+    without_tools: str = ""  # why its tools cannot be made here: nothing is looked at then, and nothing sent
     compared: bool = False  # the bindings were read again under this claim
     looked: Moment | None = None
 
@@ -89,15 +89,11 @@ class Session:
 
     def note(self, *drafts: Draft) -> Task:
         """Say what was seen; it is stored with the next append, and seen again if that never comes."""
-        task = self.holder.note(*drafts)
-        self.on_entry(task)
-        return task
+        return self.holder.note(*drafts)
 
     def append(self, *drafts: Draft, payloads: tuple[Payload, ...] = (), folds: tuple[str, ...] = ()) -> Task:
-        """Append to the run's chain, and show whoever watches."""
-        task = self.holder.append(*drafts, payloads=payloads, folds=folds)
-        self.on_entry(task)
-        return task
+        """Append to the run's chain, durably."""
+        return self.holder.append(*drafts, payloads=payloads, folds=folds)
 
     def scope(self) -> Scope:
         """What expressions see outside any operation."""

@@ -22,7 +22,7 @@ from remit.desk import open_ledger, payload_key, program
 from remit.kit import Kit, kit_of, secrets_of
 from remit.settings import Settings
 from remit.worker.claim import Claimant
-from remit.worker.engine import Engine, Watch
+from remit.worker.engine import Engine
 from remit.worker.identity import Identity, boot_id, clock, monotonic_ms
 from remit.worker.lease import Lease
 from state import bodies
@@ -90,7 +90,7 @@ class App:
             claimant = Claimant(ledger=self.ledger, identity=identity, lease=lease, code=program())
             engine = Engine(
                 claimant=claimant,
-                session=lambda holder, watch, sleep: self.session(holder, lease, watch, sleep),
+                session=lambda holder, sleep: self.session(holder, lease, sleep),
                 threads=self.settings.worker.threads,
             )
             try:
@@ -99,7 +99,7 @@ class App:
                 engine.stopping.set()
                 lease.stop()
 
-    def session(self, holder: Holder, lease: Lease, watch: Watch, sleep: Callable[[float], None]) -> Session:
+    def session(self, holder: Holder, lease: Lease, sleep: Callable[[float], None]) -> Session:
         """Everything that one run needs while ``holder`` holds it."""
         kit = self.kit(holder.task.pins)
         gateway = Gateway(
@@ -131,7 +131,6 @@ class App:
             clock=clock,
             sleep=sleep,
             pauses=self.pauses,
-            on_entry=watch,
         )
 
     def _present(self, ref: str) -> Policy | None:

@@ -240,7 +240,7 @@ def _carried(app: "App", scratch: _Scratch, proposed: Proposed, verdict: Admitte
 
     holder = _holder(app, scratch, proposed, verdict)
     own: Any = replace(app, ledger=scratch, model=model_from("rules", {}))
-    session = own.session(holder, _OwnLease(), _unwatched, time.sleep)
+    session = own.session(holder, _OwnLease(), time.sleep)
     until = time.monotonic() + WAIT_AT_MOST_S
     try:
         while True:
@@ -259,11 +259,6 @@ def _carried(app: "App", scratch: _Scratch, proposed: Proposed, verdict: Admitte
             time.sleep(pause_s)
     except _WouldSendError:
         return holder.task
-
-
-def _unwatched(task: Task) -> None:
-    """Nobody watches a plan."""
-    del task
 
 
 def _holder(app: "App", scratch: _Scratch, proposed: Proposed, verdict: Admitted) -> Holder:

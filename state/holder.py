@@ -1,6 +1,6 @@
 """Who holds a run: the one that may append to its chain, and the task as it stands behind the last entry."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from state.entry import Draft, Entry, Head, seal
 from state.fold import apply
@@ -9,8 +9,13 @@ from state.projection import row_of
 from state.task import Task
 
 
+def _unwatched(task: Task) -> None:
+    """Nobody watches."""
+    del task
+
+
 class Holder:
-    """The holder of one run under one epoch.
+    """The holder of one run under one epoch. ``watch`` is shown the task behind whatever is said.
 
     What is *appended* is durable when the call returns. What is *noted* (an observation, which can be made
     again) counts at once and becomes durable with the next append, in one transaction. When an append raises,
@@ -22,6 +27,7 @@ class Holder:
         """``task``: the run folded up to the claim of this holder; ``code``: the version of the program."""
         self._ledger, self._task, self._code = ledger, task, code
         self._stored: Head = task.head
+        self.watch: Callable[[Task], None] = _unwatched
         self._noted: tuple[Entry, ...] = ()
         self.run, self.epoch, self.worker = task.run, task.epoch, worker
 
@@ -38,6 +44,7 @@ class Holder:
         """Take ``drafts`` as said; they are stored with the next append. CanonicalError for a bad body."""
         task, entries = extend(self._task, drafts, at=self.now(), epoch=self.epoch, code=self._code)
         self._task, self._noted = task, (*self._noted, *entries)
+        self.watch(task)
         return task
 
     def append(
@@ -65,6 +72,7 @@ class Holder:
             )
         )
         self._task, self._stored, self._noted = task, task.head, ()
+        self.watch(task)
         return task
 
     def flush(self) -> None:

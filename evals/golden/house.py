@@ -87,7 +87,7 @@ class House:
             assert holder is not None
             self.dies_at = point
             try:
-                run_graph(other.session(holder, _unwatched, time.sleep))
+                run_graph(other.session(holder, time.sleep))
             except _KilledError:
                 return
         raise AssertionError(f"{run} never came to {point}")
@@ -130,11 +130,6 @@ class House:
         return Views(self.app.ledger, self.app.policies.now())
 
 
-def _unwatched(task: Task) -> None:
-    """Nobody watches."""
-    del task
-
-
 def _clock() -> Clock:
     return Clock(boot_id=BOOT, ms=monotonic_ms())
 
@@ -151,8 +146,8 @@ def _worker(app: App, name: str, *, pid: int) -> Iterator[Engine]:
     identity = Identity(worker=registered, lock=-1)
     claimant = Claimant(ledger=app.ledger, identity=identity, lease=lease, code=program())
 
-    def session(holder: Any, watch: Any, sleep: Any) -> Any:
-        return app.session(holder, lease, watch, sleep)
+    def session(holder: Any, sleep: Any) -> Any:
+        return app.session(holder, lease, sleep)
 
     try:
         yield Engine(claimant=claimant, session=session)

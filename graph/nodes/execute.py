@@ -113,7 +113,6 @@ def _conflicts(session: Session, step: Step, scope: Scope) -> bool:
 def _send(session: Session, move: Due, call: Call, reads: dict[str, Any]) -> None:
     context = session.guard_context(call.tool, op=OperationRef.of(move), reads=reads)
     written = session.gateway.write(session.holder, call, context)
-    session.on_entry(session.task)
     if isinstance(written, Denied) and written.code.startswith("confirmation"):
         _ask(session, move, call)
 

@@ -57,10 +57,12 @@ def row_18_preconditions(s: Situation) -> Move | None:
     for precondition in s.plan.preconditions:
         found = s.task.conditions.get(precondition.id)
         if found is not None and found.verdict != "pass" and found.seq > s.task.tries_since:
-            if found.tries >= precondition.tries and found.seq > s.task.read_since:
-                return _precondition_failed(s, precondition)
+            unknown = found.verdict == "unknown"
+            tries = max(precondition.tries, MAX_READ_TRIES) if unknown else precondition.tries
+            if found.tries >= tries and found.seq > s.task.read_since:
+                return _precondition_failed(s, precondition, unknown=unknown)
             wait = precondition.every_ms - s.moment.ms_since(found.at)
-            if found.tries < precondition.tries and wait > 0:
+            if found.tries < tries and wait > 0:
                 return Wait(row=18, reason="check", ms=wait, detail=precondition.id)
             return CheckPreconditions(row=18)
         if found is None or found.seq <= s.task.read_since:
@@ -68,8 +70,10 @@ def row_18_preconditions(s: Situation) -> Move | None:
     return None
 
 
-def _precondition_failed(s: Situation, precondition: PreconditionPlan) -> Move:
+def _precondition_failed(s: Situation, precondition: PreconditionPlan, *, unknown: bool) -> Move:
     if not s.task.effects:
+        if unknown and precondition.otherwise != "escalate":
+            return Escalate(row=18, reason="unreadable", detail=precondition.id)  # not known to be false
         if precondition.otherwise == "complete":
             return Turn(row=18, to=Direction.COMPLETING, reason=precondition.id)
         if precondition.otherwise == "reject":

@@ -41,7 +41,7 @@ class Engine:
     """One worker process. ``session`` makes what a run needs while it is held; ``threads``: runs at once."""
 
     claimant: Claimant
-    session: Callable[[Holder, Watch, Callable[[float], None]], Session]
+    session: Callable[[Holder, Callable[[float], None]], Session]
     threads: int = 8
     stopping: threading.Event = field(default_factory=threading.Event)
     _active: dict[str, Future[Task | None]] = field(default_factory=dict)
@@ -66,8 +66,9 @@ class Engine:
     def _drive(self, holder: Holder, watch: Watch) -> Task | None:
         released = True
         try:
+            holder.watch = watch
             watch(holder.task)
-            task = run_graph(self.session(holder, watch, self._sleep))
+            task = run_graph(self.session(holder, self._sleep))
             self._failures.pop(holder.run, None)
             self._wake_others(task)
         except Leaving:

@@ -146,9 +146,17 @@ def _granted(task: Task, entry: Entry) -> Task:
         cancel=None if forward else task.cancel,
         granted=task.granted + b["sends"],
         grant_open=b["sends"] > 0,
-        direction=Direction.ROLLING_BACK if b["choice"] == "roll_back" else task.direction,
+        direction=_direction(task, b["choice"]),
         turned_reason="decided" if b["choice"] == "roll_back" else task.turned_reason,
     )
+
+
+def _direction(task: Task, choice: str) -> Direction:
+    """Which way it goes on; a run that had nothing to do asks afresh whether there is something."""
+    if choice == "roll_back":
+        return Direction.ROLLING_BACK
+    idle = task.direction is Direction.COMPLETING and not task.effects
+    return Direction.FORWARD if idle else task.direction
 
 
 HANDLERS: Final[dict[Kind, Callable[[Task, Entry], Task]]] = {

@@ -339,7 +339,7 @@ class House:
         elsewhere = replace(own, identity=Identity(worker=worker, lock=-1))
         holder = elsewhere.take(run)
         assert holder is not None
-        session = self.app.session(holder, own.lease, self.watch, time.sleep)
+        session = self.app.session(holder, own.lease, time.sleep)
         self._here.run = run
         self.at[run, until] = die
         try:

@@ -380,10 +380,24 @@ def test_row_18_preconditions() -> None:
     assert run.move() == moves.Turn(row=18, to=Direction.COMPLETING, reason="needed")
 
 
-@pytest.mark.parametrize("verdict", ["fail", "unknown"])
-def test_before_any_effect_a_precondition_says_itself_what_follows(verdict: str) -> None:
+def test_before_any_effect_a_precondition_that_cannot_be_read_is_not_taken_for_false() -> None:
+    ends = {}
+    for otherwise in ("complete", "reject", "escalate"):
+        run = needed(otherwise).condition("unknown").later(1_000).condition("unknown")
+        assert run.move() == moves.Wait(row=18, reason="check", ms=1_000, detail="needed"), (
+            "one more than it says"
+        )
+        ends[otherwise] = run.later(1_000).condition("unknown").move()
+    assert ends == {
+        "complete": moves.Escalate(row=18, reason="unreadable", detail="needed"),
+        "reject": moves.Escalate(row=18, reason="unreadable", detail="needed"),
+        "escalate": moves.Escalate(row=18, reason="precondition_failed", detail="needed"),
+    }
+
+
+def test_before_any_effect_a_precondition_says_itself_what_follows() -> None:
     ends = {
-        otherwise: needed(otherwise).condition(verdict).later(1_000).condition(verdict).move()
+        otherwise: needed(otherwise).condition("fail").later(1_000).condition("fail").move()
         for otherwise in ("complete", "reject", "escalate")
     }
     assert ends == {
@@ -391,6 +405,14 @@ def test_before_any_effect_a_precondition_says_itself_what_follows(verdict: str)
         "reject": moves.Close(row=18, state="rejected", reason="precondition_failed"),
         "escalate": moves.Escalate(row=18, reason="precondition_failed", detail="needed"),
     }
+
+
+def test_a_run_with_nothing_to_do_that_a_human_resumes_asks_afresh() -> None:
+    run = needed("complete").condition("fail").later(1_000).condition("fail").turn("completing")
+    run.escalate("verify_failed", row=23, step_id="completion")
+    run.decide("resume").grant()
+    assert run.task.direction is Direction.FORWARD
+    assert run.move() == moves.CheckPreconditions(row=18)
 
 
 @pytest.mark.parametrize("otherwise", ["complete", "reject", "escalate"])
