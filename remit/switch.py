@@ -1,56 +1,133 @@
 """Which writes may still land after a stop, and waiting until none may."""
 
 import time
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Final
 
+from policies.flight import Licence, flying, licence, own_outcome_open, quarantine_left_ms
+from policies.moment import Moment
+from remit.worker.identity import clock
 from state import instants
-from state.ledger.port import Ledger, Query
+from state.ledger.port import Ledger, Query, RunInfo
 from state.reading import read_task
-from state.task import Attempt, Task
+from state.task import Attempt, Operation, Task
 
 _LOOK_EVERY_S: Final = 0.1
+_PAGE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Landing:
-    """A write whose outcome is not yet written. ``until``: after it the request can no longer land."""
+    """A write without a definite answer. ``until``: after it the request can no longer land.
+
+    None: no end is known, for the process that was to send it is not shown to have returned or to be dead.
+    ``outcome``: ``open`` while the call has not come back, else ``unknown``.
+    """
 
     run: str
     op: str
+    attempt: int
     tool: str
     resource: str
-    until: str
+    outcome: str
+    until: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Fields as JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        """Say which write it is."""
+        return f"{self.tool} on {self.resource}, run {self.run} {self.op} attempt {self.attempt}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aftermath:
+    """What is known, after a stop, of every write that the live runs under it have written an intent for.
+
+    ``may_still_land``: no definite answer, and it may still take effect. ``effect_unknown``: it can land no
+    more, and whether it took effect is not known yet. ``over``: how many have their outcome.
+    ``unreadable``: runs whose entries cannot be folded to their end; what they sent is not all known.
+    """
+
+    may_still_land: tuple[Landing, ...]
+    effect_unknown: tuple[Landing, ...]
+    over: int
+    unreadable: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
         """Fields as JSON."""
         return asdict(self)
 
 
-def landing(ledger: Ledger, scope: str) -> list[Landing]:
-    """Writes under ``scope`` whose intent is durable and whose outcome is not yet written."""
-    found = []
-    for info in ledger.runs(Query(live=True, limit=1000)):
+def aftermath(ledger: Ledger, scope: str) -> Aftermath:
+    """Look once at every write under ``scope`` of a run that has not ended."""
+    landing: list[Landing] = []
+    unknown: list[Landing] = []
+    unreadable: list[str] = []
+    over = 0
+    for info in _live(ledger):
         task = read_task(ledger, info.run)
-        found += [
-            Landing(
-                run=task.run, op=operation.id, tool=attempt.tool, resource=attempt.resource,
-                until=instants.after(attempt.send_by, attempt.span_ms / 1000),
-            )
-            for operation in task.operations
-            for attempt in operation.attempts
-            if attempt.outcome is None and _covers(scope, task, attempt)
-        ]  # fmt: skip
+        if task.unsound and (scope.startswith("resource:") or _covers(scope, task, "")):
+            unreadable.append(task.run)
+        moment = Moment(at=ledger.now(), clock=clock())
+        for operation in task.operations:
+            flies = flying(task, operation, moment)
+            for attempt in operation.attempts:
+                if not _covers(scope, task, attempt.resource):
+                    continue
+                if attempt in flies:
+                    landing.append(_landing(task, operation, attempt, moment))
+                elif attempt.undecided and own_outcome_open(operation):
+                    unknown.append(replace(_landing(task, operation, attempt, moment), until=None))
+                else:
+                    over += 1
+    return Aftermath(
+        may_still_land=tuple(landing),
+        effect_unknown=tuple(unknown),
+        over=over,
+        unreadable=tuple(unreadable),
+    )
+
+
+def settle(ledger: Ledger, scope: str, *, timeout_s: float) -> Aftermath:
+    """Wait up to ``timeout_s`` seconds until nothing may land any more; what is known then."""
+    until = time.monotonic() + timeout_s
+    while (found := aftermath(ledger, scope)).may_still_land and time.monotonic() < until:
+        time.sleep(_LOOK_EVERY_S)
     return found
 
 
-def settle(ledger: Ledger, scope: str, *, timeout_s: float) -> list[Landing]:
-    """Wait up to ``timeout_s`` seconds until nothing may land any more; what still may."""
-    until = time.monotonic() + timeout_s
-    while (left := landing(ledger, scope)) and time.monotonic() < until:
-        time.sleep(_LOOK_EVERY_S)
-    return left
+def _live(ledger: Ledger) -> Iterator[RunInfo]:
+    before: str | None = None
+    while True:
+        page = ledger.runs(Query(live=True, before=before, limit=_PAGE))
+        yield from page
+        if len(page) < _PAGE:
+            return
+        before = page[-1].run
 
 
-def _covers(scope: str, task: Task, attempt: Attempt) -> bool:
-    return scope in ("desk", f"runbook:{task.runbook}", f"resource:{attempt.resource}")
+def _landing(task: Task, operation: Operation, attempt: Attempt, moment: Moment) -> Landing:
+    return Landing(
+        run=task.run,
+        op=operation.id,
+        attempt=attempt.number,
+        tool=attempt.tool,
+        resource=attempt.resource,
+        outcome="open" if attempt.outcome is None else "unknown",
+        until=_until(task, attempt, moment),
+    )
+
+
+def _until(task: Task, attempt: Attempt, moment: Moment) -> str | None:
+    if licence(task, attempt, moment) is not Licence.UNPROVEN:
+        return instants.after(moment.at, quarantine_left_ms(task, attempt, moment) / 1000)
+    # Its own process sends nothing after send_by, unless it was paused just before the send.
+    until = instants.after(attempt.send_by, attempt.span_ms / 1000)
+    return until if until > moment.at else None
+
+
+def _covers(scope: str, task: Task, resource: str) -> bool:
+    return scope in ("desk", f"runbook:{task.runbook}", f"resource:{resource}")

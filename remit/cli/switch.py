@@ -1,11 +1,14 @@
 """``remit stop`` and ``remit start``: the switch that holds back every write from now on."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from remit.cli.door import OK, Door, command
 from remit.errors import RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from remit.switch import Aftermath, Landing
 
 _Runbook = Annotated[str | None, typer.Option("--runbook", metavar="ID", help="Only this runbook.")]
 _Resource = Annotated[str | None, typer.Option("--resource", metavar="NAME", help="Only this resource.")]
@@ -28,7 +31,7 @@ def stop(
 ) -> int:
     """Hold back every write from now on; reading, settling and telling go on."""
     from policies.desk_acts import may_stop
-    from remit.switch import landing, settle
+    from remit.switch import aftermath, settle
     from state.ledger.port import Stop
 
     scope = _scope(runbook, resource)
@@ -37,32 +40,40 @@ def stop(
         raise RefusedError(
             f"{asker.name} has no role that asks, decides or approves here",
             code="no_part_here",
-            hint="ask somebody who has: remit runbook authority",
+            hint="ask somebody who has; remit runbook list, then remit runbook authority ID, names the roles",
         )
     ledger.stop(Stop(scope=scope, by=asker.name, at=ledger.now(), why=why or f"asked by {asker.name}"))
-    flying = settle(ledger, scope, timeout_s=wait) if wait else landing(ledger, scope)
+    found = settle(ledger, scope, timeout_s=wait) if wait else aftermath(ledger, scope)
     if door.json:
-        door.data(
-            {
-                "scope": scope,
-                "stopped": True,
-                "by": asker.name,
-                "may_still_land": [f.as_json() for f in flying],
-            }
-        )
+        door.data({"scope": scope, "stopped": True, "by": asker.name, **found.as_json()})
         return OK
-    for write in flying:
-        door.say(
-            f"may land until {write.until}: {write.tool} on {write.resource}, run {write.run} {write.op}"
-        )
     door.say(
         f"stopped: {scope}; no write intent becomes durable from now on",
-        "every earlier write has its outcome"
-        if not flying
-        else f"{len(flying)} earlier writes may still land (above)",
+        *_lines(found),
         f"next: remit start{_option(runbook, resource)}",
     )
     return OK
+
+
+def _lines(found: "Aftermath") -> list[str]:
+    """What is known of the writes before the stop, the worst first."""
+    lines = [f"may still land{_end(write)}: {write}" for write in found.may_still_land]
+    lines += [f"can land no more, its effect is not known: {write}" for write in found.effect_unknown]
+    lines += [f"not all known: run {run} cannot be read to its end" for run in found.unreadable]
+    over = f"writes of live runs that are over: {found.over}"
+    if not lines:
+        return [f"every earlier write has its outcome ({over})" if found.over else "nothing was in flight"]
+    counts = {
+        "may still land": len(found.may_still_land),
+        "with an unknown effect": len(found.effect_unknown),
+    }
+    return [*lines, ", ".join([f"{count} {what}" for what, count in counts.items() if count] + [over])]
+
+
+def _end(write: "Landing") -> str:
+    if write.until is None:
+        return ", and no end is known (its process is not shown to be dead)"
+    return f" until {write.until}" + (", later if its process was paused" if write.outcome == "open" else "")
 
 
 def start(door: Door, runbook: _Runbook = None, resource: _Resource = None) -> int:
