@@ -188,7 +188,7 @@ def left(*, step: str, item: int | None, op: str | None, reason: str) -> Draft:
 
 def waiting(*, reason: str, until: str | None, row: int, detail: str = "", **more: Any) -> Draft:
     """The run leaves the worker until ``until``, or until somebody says something. A confirmation asked for
-    adds op, digest, summary and expires_at."""
+    adds op, digest, summary, expires_at, and the call itself: tool, arguments, resource."""
     body = {"reason": reason, "until": until, "row": row, "detail": detail, **more}
     return _draft(Kind.WAITING, Role.ORCHESTRATOR, "", body)
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 from state.entry import Entry, Kind
 from state.task import Task
 from state.terms import Terms, place_of, retries_of
+from state.wording import answer_text, count_text, value_text
 
 SCHEMA: Final = "remit/trace/v1"
 MAX_SAYS: Final = 200
@@ -19,6 +20,15 @@ def _refused(refused: Mapping[str, Any] | None) -> str:
     return f", not taken: {refused['code']}" if refused else ""
 
 
+def _reason(body: Mapping[str, Any]) -> str:
+    """The ``--why`` of a cancel or a pause; a decision's stands in the entry of the decision."""
+    return str(body.get("body", {}).get("reason") or "")
+
+
+def _because(reason: str) -> str:
+    return f", because: {reason}" if reason else ""
+
+
 def _hydrated(body: Mapping[str, Any]) -> str:
     if "refusal" in body:
         return f"the inputs stand for nothing: {body['refusal']}"
@@ -30,7 +40,8 @@ def _hydrated(body: Mapping[str, Any]) -> str:
 def _checked(body: Mapping[str, Any]) -> str:
     if "conflict" in body:
         found = body["conflict"]
-        return f"conflict: {found['what']} was {found['expected']}, is {found['observed']}"
+        was, now = value_text(found["expected"]), value_text(found["observed"])
+        return f"conflict: {found['what']} was {was}, is {now}"
     return f"precondition {body['id']}: {body['verdict']}, {body['observed']}"
 
 
@@ -49,7 +60,9 @@ _SAYS: Final[Mapping[Kind, Callable[[Mapping[str, Any]], str]]] = {
     Kind.INTENT: lambda b: (
         f"{b['op']} attempt {b['attempt']}: {b['tool']} on {b['resource']}, to be sent by {b['send_by']}"
     ),
-    Kind.OUTCOME: lambda b: f"{b['op']} attempt {b['attempt']}: {b['outcome']} {b['code']} {b['detail']}",
+    Kind.OUTCOME: lambda b: (
+        f"{b['op']} attempt {b['attempt']}: {b['outcome']} {answer_text(b['code'], b['detail'])}"
+    ),
     Kind.RECONCILED: lambda b: f"{b['op']} by {b['by']}: {b['verdict']}, {b['observed']}",
     Kind.VERIFIED: lambda b: f"{b['scope']} {b['check']}: {b['verdict']}, {b['observed']}",
     Kind.CONFIRMED: lambda b: f"{b['op']} confirmed",
@@ -57,14 +70,18 @@ _SAYS: Final[Mapping[Kind, Callable[[Mapping[str, Any]], str]]] = {
     Kind.WAITING: lambda b: (
         f"waits ({b['reason']}) until {b['until'] or 'somebody says something'} {b['detail']}"
     ),
-    Kind.SIGNAL: lambda b: f"{b['kind']} by {b['by']}{_refused(b['refused'])}",
-    Kind.DECIDED: lambda b: f"{b['choice']} decided by {b['by']} {b['reason']}",
-    Kind.GRANTED: lambda b: f"{b['choice']} carried out, {b['sends']} more sends",
+    Kind.SIGNAL: lambda b: f"{b['kind']} by {b['by']}{_because(_reason(b))}{_refused(b['refused'])}",
+    Kind.DECIDED: lambda b: f"{b['choice']} decided by {b['by']}{_because(b['reason'])}",
+    Kind.GRANTED: lambda b: f"{b['choice']} carried out, {count_text(b['sends'], 'more send')}",
     Kind.RESERVED: lambda b: f"{b['calls']} model calls and {b['tokens']} tokens reserved",
     Kind.TURNED: lambda b: f"turned to {b['to']}: {b['reason']}",
     Kind.ESCALATED: lambda b: f"escalated: {b['reason']} {b['code']}, packet {b['packet']}",
     Kind.NOTIFIED: lambda b: f"level {b['level']} told",
-    Kind.CLOSED: lambda b: f"closed as {b['state']}: {b['reason']} {b['detail']}",
+    Kind.CLOSED: lambda b: (
+        f"closed as {b['state']}"
+        + ("" if b["reason"] == b["state"] else f": {b['reason']}")
+        + f" {b['detail']}"
+    ),
     Kind.REPORTED: lambda b: f"reported to {b['to']} {b['ref']}",
 }
 

@@ -18,6 +18,7 @@ from policies.step import Rollback
 from policies.templates import render_resource, render_value
 from state import bodies, instants
 from state.entry import Role
+from state.wording import clipped, pairs_text
 
 
 def execute(state: RunState, runtime: Runtime[Session]) -> RunState:
@@ -120,7 +121,7 @@ def _send(session: Session, move: Due, call: Call, reads: dict[str, Any]) -> Non
 def _ask(session: Session, move: Due, call: Call) -> None:
     """Ask for exactly this call; the version field that the target checks by itself is no part of it."""
     contract = session.contracts[call.tool]
-    what = ", ".join(f"{name}={value}" for name, value in call.arguments.items())
+    what = pairs_text(call.arguments)
     expires_at = instants.after(session.holder.now(), session.policy.delegation.confirm_within_ms / 1000)
     session.append(
         bodies.waiting(
@@ -130,7 +131,10 @@ def _ask(session: Session, move: Due, call: Call) -> None:
             detail=move.op,
             op=move.op,
             digest=confirmation_digest(call, contract),
-            summary=f"{call.tool} {what} on {call.resource}"[:400],
+            summary=clipped(f"{call.tool} {what} on {call.resource}", 400),
             expires_at=expires_at,
+            tool=call.tool,
+            arguments=dict(call.arguments),
+            resource=call.resource,
         )
     )

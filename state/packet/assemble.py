@@ -15,6 +15,7 @@ from state.packet.top import ERROR_CLASS, top_of
 from state.record import remaining_of, request_of
 from state.task import Operation, Task
 from state.terms import Terms, retries_of
+from state.wording import answer_text
 
 MAX_BYTES: Final = 32 * 1024
 _RULE_PARTS: Final = ("top", "where", "state", "changed", "claims", "options", "budgets", "evidence")
@@ -193,7 +194,8 @@ def _tried(task: Task, evidence: Evidence) -> list[dict[str, Any]]:
         for attempt in operation.attempts:
             if attempt.outcome in DEFINITE_ABSENT or attempt.outcome is None or attempt.outcome == "unknown":
                 said = str(attempt.outcome or "no answer recorded")
-                what = " ".join(p for p in (said, attempt.code, capped(attempt.detail, 160)) if p)
+                answer = answer_text(attempt.code, capped(attempt.detail, 160))
+                what = " ".join(p for p in (said, answer) if p)
                 tried.append({"op": operation.id, "attempt": attempt.number, "outcome": what})
         for check, seen in task.checks.get(operation.id, {}).items():
             if seen.verdict != "pass":

@@ -8,6 +8,7 @@ from typing import Any, Final
 from state.entry import Entry, Kind
 from state.outcome import Known
 from state.task import Operation, Task
+from state.wording import answer_text
 
 MAX_ITEMS: Final = 12
 MAX_EXCERPT: Final = 600
@@ -191,7 +192,8 @@ def _of_denied(denied: DeniedRead) -> Piece:
 def _of_operation(operation: Operation) -> Piece:
     said = [f"{operation.id} on {operation.last.resource}: effect {operation.known}"]
     for a in operation.attempts:
-        answer = " ".join(p for p in (str(a.outcome or "no answer recorded"), a.code, a.detail) if p)
+        words = (str(a.outcome or "no answer recorded"), answer_text(a.code, a.detail))
+        answer = " ".join(p for p in words if p)
         said.append(f"attempt {a.number} at {a.at}: {answer}")
     return [operation.id], ("action", operation.last.tool, operation.last.at, "; ".join(said))
 

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 from state.instants import parse
 from state.outcome import Known
-from state.packet.evidence import DeniedRead, capped
+from state.packet.evidence import DeniedRead
 from state.packet.parts import Option, Stop
 from state.task import Task
+from state.wording import clipped, count_text
 
 # reason -> what kind of trouble that is
 ERROR_CLASS: Final[Mapping[str, str]] = {
@@ -29,13 +30,15 @@ ERROR_CLASS: Final[Mapping[str, str]] = {
     "confirmation_refused": "confirmation",
     "confirmation_expired": "confirmation",
     "stuck": "crash_loop",
+    "tools_unavailable": "setup",
+    "tools_unavailable": "setup",
     "model": "judgement",
 }
 
-# reason -> the headline; {check}, {step}, {detail}, {code} and {done} are filled in
+# reason -> the headline; {check}, {step}, {detail}, {code} and {after}, what was written, are filled in
 _HEADLINES: Final[Mapping[str, str]] = {
-    "verify_failed": "check {check} failed after {done}",
-    "verify_unknown": "check {check} cannot be read after {done}",
+    "verify_failed": "check {check} failed{after}",
+    "verify_unknown": "check {check} cannot be read{after}",
     "unreadable": "cannot be read: {detail}",
     "retries_exhausted": "{step} not applied, retries used up",
     "refused": "the target refused {step}: {detail}",
@@ -43,27 +46,31 @@ _HEADLINES: Final[Mapping[str, str]] = {
     "ambiguous": "nobody can tell whether {detail} was applied",
     "unproven_sender": "a sender of {detail} may still be alive",
     "denied": "the guards deny the next write ({code})",
-    "precondition_failed": "precondition {check} does not hold after {done}",
-    "deadline_passed": "out of time after {done}",
-    "writes_exhausted": "out of writes after {done}",
+    "precondition_failed": "precondition {check} does not hold{after}",
+    "deadline_passed": "out of time{after}",
+    "writes_exhausted": "out of writes{after}",
     "resource_exhausted": "too many attempts on its resource",
     "rollback": "cannot be rolled back as declared: {detail}",
     "cancel_blocked": "cancelled, but {detail}",
     "confirmation_refused": "a write was not confirmed: {detail}",
     "confirmation_expired": "nobody confirmed {detail} in time",
     "stuck": "its workers die without progress",
+    "tools_unavailable": "its tools cannot be made here: {detail}",
+    "tools_unavailable": "its tools cannot be made: {detail}",
     "optional_left": "done, but for what was optional and did not succeed",
 }
 # what is said of these comes from reads alone, so that a denied one is the matter itself
 _BY_READS: Final = frozenset({"verify_unknown", "unreadable", "precondition_failed"})
 _ASKS: Final[Mapping[str, str]] = {
-    "resume": "resume once it is mended",
-    "retry_once": "grant one more try",
-    "mark_done": "close it as done",
+    "resume": "resume once mended",
+    "retry_once": "retry once",
+    "mark_done": "mark as done",
     "roll_back": "roll back",
     "abort": "abort",
 }
-_LIMITS: Final = {"headline": 110, "stopped": 100, "decision": 80, "if_silent": 70}
+MAX_CHARS: Final = 400  # of all texts together; the headline takes what the others leave
+_LIMITS: Final = {"stopped": 100, "decision": 70, "told_next": 34}
+_LISTED: Final = 60  # characters of a list in a line; a longer one is counted
 
 
 def top_of(
@@ -75,28 +82,30 @@ def top_of(
     denied: DeniedRead | None,
     recommended: str,
 ) -> dict[str, Any]:
-    """The four lines, at most 400 characters in all."""
+    """The four lines, at most MAX_CHARS characters in all."""
+    decision = _decision(options) if task.closed is None else f"None: the run has ended as {task.closed}"
     lines = {
-        "headline": f"{task.target or task.run}: {_headline(task, stop, failing, denied)}",
-        "stopped": _stopped(task, stop),
-        "decision": _decision(options)
-        if task.closed is None
-        else f"None: the run has ended as {task.closed}",
+        "stopped": clipped(_stopped(task, stop), _LIMITS["stopped"]),
+        "decision": clipped(decision, _LIMITS["decision"]),
         "if_silent": _if_silent(stop),
     }
-    top: dict[str, Any] = {"severity": stop.severity}
-    for name in ("headline", "stopped", "decision"):
-        top[name] = capped(lines[name], _LIMITS[name])
-    top["respond_by"] = stop.respond_by
-    top["if_silent"] = capped(lines["if_silent"], _LIMITS["if_silent"])
+    said = (stop.severity, stop.respond_by or "", *lines.values())
+    headline = f"{task.target or task.run}: {_headline(task, stop, failing, denied)}"
     allowed = {o.id for o in options if o.allowed}
-    top["recommended"] = {"option": recommended, "why": []} if recommended in allowed else None
-    return top
+    return {
+        "severity": stop.severity,
+        "headline": clipped(headline, MAX_CHARS - sum(map(len, said))),
+        "stopped": lines["stopped"],
+        "decision": lines["decision"],
+        "respond_by": stop.respond_by,
+        "if_silent": lines["if_silent"],
+        "recommended": {"option": recommended, "why": []} if recommended in allowed else None,
+    }
 
 
 def _headline(task: Task, stop: Stop, failing: Mapping[str, Any] | None, denied: DeniedRead | None) -> str:
     if denied is not None and stop.reason in _BY_READS:
-        return f"reads are denied ({denied.code}) after {_done(task)}: {denied.message}"
+        return f"reads are denied ({denied.code}){_after(task)}: {denied.message}"
     form = _HEADLINES.get(stop.reason, "stopped: {reason} {detail}")
     return form.format_map(
         {
@@ -105,31 +114,36 @@ def _headline(task: Task, stop: Stop, failing: Mapping[str, Any] | None, denied:
             "detail": stop.detail or stop.code or stop.reason,
             "code": stop.code or "no code",
             "reason": stop.reason,
-            "done": _done(task),
+            "after": _after(task),
         }
     ).strip()
 
 
-def _done(task: Task) -> str:
-    """What was written so far: ``1 stop and 2 starts``, counted by attempts that may have had an effect."""
+def _after(task: Task) -> str:
+    """What was sent so far: `` after 1 x stop, 2 x start``, every attempt counted."""
     counts: dict[str, int] = {}
     for operation in task.operations:
         name = operation.step if operation.undoes is None else f"undo of {operation.step}"
         counts[name] = counts.get(name, 0) + len(operation.attempts)
     if not counts:
-        return "no write"
+        return "; nothing was written"
     said = [f"{count} x {name}" for name, count in list(counts.items())[:3]]
-    return ", ".join(said) + (" and more" if len(counts) > len(said) else "")
+    return " after " + ", ".join(said) + (" and more" if len(counts) > len(said) else "")
 
 
 def _stopped(task: Task, stop: Stop) -> str:
     unknown = [o.id for o in task.operations if o.attempts and o.known is Known.UNKNOWN]
     flying = [o.id for o in task.operations if any(a.undecided for a in o.attempts)]
     where = f"Stopped at {stop.step}" if stop.step else "Stopped" if task.closed is None else "Ended"
-    moving = f"may still land: {', '.join(flying)}" if flying else "nothing in flight"
-    doubt = f"; effect unknown: {', '.join(unknown)}" if unknown and not flying else ""
-    held = f"{', '.join(task.holds)} held" if task.holds else "nothing held"
+    moving = f"may still land: {_list(flying, 'write')}" if flying else "nothing in flight"
+    doubt = f"; effect unknown: {_list(unknown, 'write')}" if unknown and not flying else ""
+    held = f"{_list(task.holds, 'resource')} held" if task.holds else "nothing held"
     return f"{where}; {moving}{doubt}; {held}"
+
+
+def _list(names: Sequence[str], one: str) -> str:
+    said = ", ".join(names)
+    return said if len(said) <= _LISTED else count_text(len(names), one)
 
 
 def _decision(options: Sequence[Option]) -> str:
@@ -143,4 +157,5 @@ def _decision(options: Sequence[Option]) -> str:
 def _if_silent(stop: Stop) -> str:
     if stop.respond_by is None or not stop.told_next:
         return "nobody else is told; nothing is changed"
-    return f"{stop.told_next} is told at {parse(stop.respond_by):%H:%M} UTC; nothing is changed"
+    told = clipped(stop.told_next, _LIMITS["told_next"])
+    return f"{told} is told at {parse(stop.respond_by):%H:%M} UTC; nothing is changed"
