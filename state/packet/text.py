@@ -45,8 +45,8 @@ _FORMS: Final = ((1, 3), (2, 3), (2, 2), (4, 2), (4, 1), (8, 1))  # share, lines
 def packet_text(packet: Mapping[str, Any], *, now: str | None = None, width: int = WIDTH) -> str:
     """The packet for a terminal, with ages as of ``now`` (else as of when it was written).
 
-    No control character comes through. Where all does not fit into MAX_LINES of WIDTH (more lines of a narrower
-    terminal), the lists are shortened; the top and the options never are.
+    No control character comes through. Where all does not fit into MAX_LINES of WIDTH (more lines of a
+    narrower terminal), the lists are shortened; the top and the options never are.
     """
     later_s = max(0, int(seconds_between(packet["created_at"], now))) if now else 0
     most = MAX_LINES * max(WIDTH, width) // min(width, WIDTH)

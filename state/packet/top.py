@@ -31,7 +31,6 @@ ERROR_CLASS: Final[Mapping[str, str]] = {
     "confirmation_expired": "confirmation",
     "stuck": "crash_loop",
     "tools_unavailable": "setup",
-    "tools_unavailable": "setup",
     "model": "judgement",
 }
 
@@ -55,7 +54,6 @@ _HEADLINES: Final[Mapping[str, str]] = {
     "confirmation_refused": "a write was not confirmed: {detail}",
     "confirmation_expired": "nobody confirmed {detail} in time",
     "stuck": "its workers die without progress",
-    "tools_unavailable": "its tools cannot be made here: {detail}",
     "tools_unavailable": "its tools cannot be made: {detail}",
     "optional_left": "done, but for what was optional and did not succeed",
 }
