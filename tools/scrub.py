@@ -7,7 +7,8 @@ patterns of well-known credentials. What is taken out is replaced by ``[redacted
 import base64
 import re
 import unicodedata
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -17,6 +18,9 @@ MARK: Final = "[redacted]"
 MAX_DETAIL: Final = 300
 MAX_TEXT: Final = 16 * 1024
 MIN_SECRET: Final = 4  # a shorter value would blot out ordinary words
+MIN_SPLIT: Final = 8  # of a shorter one the letters may stand so in a row of ordinary words
+_MAX_ESCAPED: Final = 1024
+_ESCAPES: Final = ("%", "\\", "&#")
 _MAX_DEPTH: Final = 32
 
 _ANSI: Final = re.compile(
@@ -101,14 +105,73 @@ def _walk(value: Any, scrubbed: Callable[[str], str], depth: int) -> Any:
     return value
 
 
+def holds(text: str, values: Iterable[str]) -> bool:
+    """Whether one of these secrets stands in ``text``, in any form that is looked for."""
+    known = frozenset(values)
+    shown = clean(text, limit=len(text) + 1)
+    return _without_values(text, known) != text or _without_values(shown, known) != shown
+
+
 def _without_values(text: str, values: Iterable[str]) -> str:
-    for form in sorted({f for value in values for f in encodings(value)}, key=len, reverse=True):
-        text = (
-            re.sub(re.escape(form), MARK, text, flags=re.IGNORECASE)
-            if _is_hex(form)
-            else text.replace(form, MARK)
-        )
+    known = frozenset(values)
+    folded, packed = text.lower(), "".join(text.split())
+    for form, is_hex in _forms(known):
+        if is_hex and form in folded:
+            text = re.sub(re.escape(form), MARK, text, flags=re.IGNORECASE)
+        elif form in text:
+            text = text.replace(form, MARK)
+        # broken into lines or columns
+        elif len(form) >= MIN_SPLIT and form in (packed.lower() if is_hex else packed):
+            text = _spaced(form).sub(MARK, text)
+    if any(mark in text for mark in _ESCAPES):
+        for value in known:
+            for pattern in _escaped(value):
+                text = pattern.sub(MARK, text)
     return text
+
+
+@lru_cache(maxsize=64)
+def _forms(values: frozenset[str]) -> tuple[tuple[str, bool], ...]:
+    """Every plain form of every value, the longest first, and whether it is hex."""
+    forms = {form for value in values for form in encodings(value)}
+    return tuple((form, _is_hex(form)) for form in sorted(forms, key=lambda form: (-len(form), form)))
+
+
+@lru_cache(maxsize=256)
+def _spaced(form: str) -> re.Pattern[str]:
+    return re.compile(r"\s*".join(map(re.escape, form)), re.IGNORECASE if _is_hex(form) else 0)
+
+
+@lru_cache(maxsize=256)
+def _escaped(value: str) -> tuple[re.Pattern[str], ...]:
+    """Patterns of a value of which any character may be escaped, as URLs, JSON, Python or HTML do it."""
+    parts = [part for part in _parts(value) if MIN_SECRET <= len(part) <= _MAX_ESCAPED]
+    return tuple(re.compile("".join(map(_any_escape, part))) for part in parts)
+
+
+def _any_escape(character: str) -> str:
+    in_url = "".join(f"%(?:25)*{_either_case(f'{byte:02x}')}" for byte in character.encode())
+    code = f"{ord(character):x}"
+    in_text = [rf"\\u{_either_case(code.zfill(4))}", f"&#(?:[xX]0*{_either_case(code)}|0*{ord(character)});"]
+    if len(code) <= 2:  # noqa: PLR2004 - two digits is what the escape has
+        in_text.append(rf"\\x{_either_case(code.zfill(2))}")
+    if not character.isalnum():
+        in_text.append(r"\\" + re.escape(character))
+    if character == " ":
+        in_text.append(r"\+")
+    return f"(?:{'|'.join([re.escape(character), in_url, *in_text])})"
+
+
+def _either_case(digits: str) -> str:
+    return "".join(f"[{d}{d.upper()}]" if d.isalpha() else d for d in digits)
+
+
+def _parts(value: str) -> Iterator[str]:
+    """``value``, and of ``user:password`` and ``Bearer token`` the second half, which is the secret."""
+    yield value
+    for mark in (":", " "):
+        if mark in value:
+            yield from _parts(value.split(mark, 1)[1])
 
 
 def encodings(value: str) -> set[str]:
@@ -125,9 +188,8 @@ def encodings(value: str) -> set[str]:
             if len(inner) >= MIN_SECRET * 2:
                 forms.add(inner)
         forms.add(encode(raw).decode())
-    for mark in (":", " "):  # user:password and "Bearer token", of which the second half is the secret
-        if mark in value:
-            forms |= encodings(value.split(mark, 1)[1])
+    for part in list(_parts(value))[1:]:
+        forms |= encodings(part)
     return {form for form in forms if len(form) >= MIN_SECRET}
 
 
@@ -136,20 +198,24 @@ def _is_hex(form: str) -> bool:
 
 
 class Scrubber:
-    """The scrubber of a process: knows every secret that has been resolved in it, whoever asks."""
+    """The scrubber of a desk: knows every secret that the desk holds, whoever uses it."""
 
-    def __init__(self, live: Callable[[], Mapping[str, str]]) -> None:
-        """Ask ``live`` (``Secrets.live``) at each use, because secrets are resolved as they are needed."""
+    def __init__(self, live: Callable[[], Iterable[str]]) -> None:
+        """Ask ``live`` (``Secrets.live``) at each use, because secrets come and change while it works."""
         self._live = live
+
+    def holds(self, text: str) -> bool:
+        """Whether a secret of the desk stands in ``text``, in any form that is looked for."""
+        return holds(text, self._live())
 
     def text(self, text: str, *, limit: int = MAX_TEXT) -> str:
         """``text`` scrubbed, cleaned, capped at ``limit`` characters."""
-        return scrub(text, secrets=self._live().values(), limit=limit)
+        return scrub(text, secrets=self._live(), limit=limit)
 
     def line(self, text: str, *, limit: int = MAX_DETAIL) -> str:
         """``text`` scrubbed, on one line."""
-        return one_line(text, secrets=self._live().values(), limit=limit)
+        return one_line(text, secrets=self._live(), limit=limit)
 
     def value(self, value: Any, *, limit: int = MAX_TEXT) -> Any:
         """Scrub all strings of a JSON value."""
-        return scrub_value(value, secrets=self._live().values(), limit=limit)
+        return scrub_value(value, secrets=self._live(), limit=limit)

@@ -18,6 +18,9 @@ _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 _PREFIX: Final = "secret:"
 MAX_SECRET_BYTES: Final = 64 * 1024
 KEYRING_SERVICE: Final = "remit"
+_VARIABLE: Final = "REMIT_SECRET_"
+# Secrets of the desk that are read by other doors than this one, and are no less secret.
+_OTHER_VARIABLES: Final = frozenset({"OPENAI_API_KEY"})
 
 
 class SecretRef(str):
@@ -83,28 +86,58 @@ class Secrets:
         self._folder = folder
         self._environ = os.environ if environ is None else environ
         self._keyring = keyring
-        self._live: dict[str, str] = {}
+        self._known: set[str] = set()
+        self._files: dict[str, tuple[int, int, int]] = {}
 
     def resolve(self, name: str) -> Secret:
         """Find the secret of that name; SecretError when there is none, or its file is open to others."""
         ref = SecretRef(name)
-        value = self._environ.get("REMIT_SECRET_" + ref.name.upper())
+        value = self._environ.get(_VARIABLE + ref.name.upper())
         if value is None:
             value = self._from_file(ref.name)
         if value is None and self._keyring:
             value = _from_keyring(ref.name)
         if value is None:
             raise SecretError(
-                f"no secret {ref.name}: set REMIT_SECRET_{ref.name.upper()} or write a 0600 file "
+                f"no secret {ref.name}: set {_VARIABLE}{ref.name.upper()} or write a 0600 file "
                 f"{self._folder / ref.name if self._folder else '.remit/secrets/' + ref.name}"
             )
         secret = Secret(ref.name, value)
-        self._live[ref.name] = value
+        self._known.add(value)
         return secret
 
-    def live(self) -> Mapping[str, str]:
-        """Name to value of everything resolved so far, for the scrubber."""
-        return dict(self._live)
+    def live(self) -> frozenset[str]:
+        """Every value that this desk holds now, or held when this process looked, for the scrubber.
+
+        Whether or not it was resolved here: a process may be shown what another one has sent.
+        """
+        for name in list(self._environ):
+            if name.startswith(_VARIABLE) or name in _OTHER_VARIABLES:
+                self._known.add(self._environ.get(name, "").strip())
+        self._learn_files()
+        return frozenset(self._known - {""})
+
+    def _learn_files(self) -> None:
+        """Take the values of files that are new or changed, whatever else is wrong with them."""
+        try:
+            found = list(os.scandir(self._folder)) if self._folder is not None else []
+        except OSError:
+            return
+        for file in found:
+            try:
+                info = file.stat(follow_symlinks=False)
+                seen = (info.st_ino, info.st_mtime_ns, info.st_size)
+                if not stat.S_ISREG(info.st_mode) or self._files.get(file.name) == seen:
+                    continue
+                descriptor = os.open(file.path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+                try:
+                    raw = os.read(descriptor, MAX_SECRET_BYTES)
+                finally:
+                    os.close(descriptor)
+            except OSError:
+                continue  # what cannot be read cannot be sent either
+            self._known.add(raw.decode(errors="replace").strip())
+            self._files[file.name] = seen
 
     def _from_file(self, name: str) -> str | None:
         if self._folder is None:

@@ -62,13 +62,13 @@ def test_a_read_without_its_credential_is_not_sent(desk: Desk) -> None:
 def test_a_giant_read_is_unknown() -> None:
     contract = kit.GET.model_copy(update={"result": {"lines": ["string"]}})
     lines = {"lines": ["x" * 1000] * 70}
-    reply = bounded(Reply(outcome=Outcome.SUCCEEDED, result=lines), contract, Scrubber(dict))
+    reply = bounded(Reply(outcome=Outcome.SUCCEEDED, result=lines), contract, Scrubber(tuple))
     assert (reply.outcome, reply.code, reply.result) == (Outcome.UNKNOWN, "too_large", None)
 
 
 def test_a_refusal_keeps_no_result() -> None:
     reply = Reply(outcome=Outcome.REFUSED, code="4" * 200, detail="d" * 900, result={"grant_id": "g"})
-    kept = bounded(reply, kit.GRANT, Scrubber(dict))
+    kept = bounded(reply, kit.GRANT, Scrubber(tuple))
     assert kept.result is None
     assert (len(kept.code), len(kept.detail)) == (80, 300)
 
@@ -77,6 +77,6 @@ def test_a_refusal_keeps_no_result() -> None:
 def test_there_is_no_gateway_without_guards(guards: Any) -> None:
     with pytest.raises(TypeError, match="table of guards"):
         Gateway(
-            guards=guards, registry=Registry(), credentials=Secrets(None), scrubber=Scrubber(dict),
+            guards=guards, registry=Registry(), credentials=Secrets(None), scrubber=Scrubber(tuple),
             clock_ms=lambda: 0, boot_id="b", still_mine=lambda: True,
         )  # fmt: skip

@@ -1,6 +1,7 @@
 import base64
 import json
 import pickle
+import re
 from urllib.parse import quote
 
 import pytest
@@ -24,6 +25,19 @@ CANARY = "c4nary/Value+42=xyz"
         "hex " + CANARY.encode().hex(),
         "HEX " + CANARY.encode().hex().upper(),
         "url " + quote(CANARY, safe=""),
+        "url in lower case " + re.sub("%..", lambda found: found[0].lower(), quote(CANARY, safe="")),
+        "url in full " + "".join(f"%{byte:02x}" for byte in CANARY.encode()),
+        "URL IN FULL " + "".join(f"%{byte:02X}" for byte in CANARY.encode()),
+        "url in part " + "%63" + CANARY[1:],
+        "url twice " + quote(quote(CANARY, safe=""), safe=""),
+        "json " + CANARY.replace("/", "\\/"),
+        "json in full " + "".join(f"\\u{byte:04X}" for byte in CANARY.encode()),
+        "python in full " + "".join(f"\\x{byte:02x}" for byte in CANARY.encode()),
+        "html in full " + "".join(f"&#{byte};" for byte in CANARY.encode()),
+        "HTML IN FULL " + "".join(f"&#x{byte:X};" for byte in CANARY.encode()),
+        "split over lines " + CANARY[:6] + "\n  " + CANARY[6:],
+        "mime " + base64.encodebytes(b"." * 50 + CANARY.encode()).decode(),
+        "HEX IN COLUMNS " + CANARY.encode().hex(" ").upper(),
         "split by a control " + CANARY[:6] + "\x1b[31m" + CANARY[6:],
         "split by zero width " + CANARY[:6] + "\u200b" + CANARY[6:],
     ],
@@ -87,10 +101,13 @@ def test_a_value_is_scrubbed_by_its_key_names_too():
 
 
 def test_the_scrubber_learns_of_secrets_as_they_are_resolved():
-    live = {}
+    live = set()
     scrubber = Scrubber(lambda: live)
     assert CANARY in scrubber.line(f"x {CANARY}")
-    live["canary"] = CANARY
+    assert not scrubber.holds(f"x {CANARY}")
+    live.add(CANARY)
+    assert scrubber.holds(f"x {CANARY}")
+    assert not scrubber.holds("token=x")
     assert CANARY not in scrubber.line(f"x {CANARY}") + scrubber.text(CANARY) + json.dumps(
         scrubber.value([CANARY])
     )

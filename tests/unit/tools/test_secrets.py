@@ -74,7 +74,7 @@ def test_a_link_a_folder_and_nothing_are_refused(tmp_path):
     for name in ("link", "folder", "pipe", "absent"):
         with pytest.raises(SecretError):
             secrets.resolve(name)
-    assert secrets.live() == {}
+    assert secrets.live() == {"x-value"}
 
 
 @pytest.mark.parametrize("value", ["", "\n", "two\nlines", "naïve", "nul\0"])
@@ -84,11 +84,30 @@ def test_what_no_header_can_carry_is_no_secret(value, tmp_path):
         Secrets(tmp_path, environ={}).resolve("one")
 
 
-def test_what_was_resolved_is_known_to_the_scrubber():
-    secrets = Secrets(None, environ={"REMIT_SECRET_ONE": VALUE})
-    assert secrets.live() == {}
-    secrets.resolve("one")
-    assert secrets.live() == {"one": VALUE}
+def test_whatever_the_desk_holds_is_known_to_the_scrubber_before_anything_is_resolved(tmp_path):
+    environ = {
+        "REMIT_SECRET_ONE": VALUE,
+        "OPENAI_API_KEY": "k-model",
+        "REMIT_DESK": "/d",
+        "REMIT_SECRET_NO": "",
+    }
+    secrets = Secrets(tmp_path / "none", environ=environ)
+    assert secrets.live() == {VALUE, "k-model"}
+    assert Secrets(None, environ={}).live() == set()
+    write(tmp_path / "payload_key", "c0ffee\n", 0o600)
+    write(tmp_path / "open", "told-to-others", 0o644)
+    assert Secrets(tmp_path, environ={}).live() == {"c0ffee", "told-to-others"}
+
+
+def test_the_scrubber_knows_a_changed_secret_and_the_one_before_it(tmp_path):
+    environ = {"REMIT_SECRET_ONE": VALUE}
+    secrets = Secrets(tmp_path, environ=environ)
+    write(tmp_path / "two", "before-1", 0o600)
+    assert secrets.live() == {VALUE, "before-1"}
+    environ["REMIT_SECRET_ONE"] = "newer"
+    write(tmp_path / "two", "after-22", 0o600)
+    os.utime(tmp_path / "two", ns=(1, 1))
+    assert secrets.live() == {VALUE, "newer", "before-1", "after-22"}
 
 
 def write(path, text, mode):
