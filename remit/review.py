@@ -2,18 +2,32 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Final
 
-from policies.approval import PRINCIPALS
-from policies.authority import Remit, compare, sentences
+from policies.approval import PRINCIPALS, document, read_principals
+from policies.authority import (
+    Remit,
+    addresses_changed,
+    catalog_changed,
+    compare,
+    connectors_changed,
+    people_changed,
+    sentences,
+    tools_changed,
+)
+from policies.catalog import Catalog
+from policies.connector import Connector
 from policies.contract import ToolContract
 from policies.delegation import Entry
 from policies.errors import Problem
 from policies.lint import lint
+from policies.runbook import Runbook
 from remit.desk import Change, Desk
 from remit.folder import Folder
 from remit.toolbox import approved, registry_of
 from tools.errors import SetupError
+
+_AROUND: Final = ("contracts", "connectors", "catalog", "addresses")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,15 +91,10 @@ def unsafe(folder: Folder, ref: str) -> list[Problem]:
 
 def authority_of(desk: Desk, ref: str) -> Sentences:
     """What a runbook may do: as approved, else as it stands in the files."""
-    if ref in desk.in_force.runbooks:
-        remit = in_force(desk, ref)
-        return Sentences(
-            ref=ref, approved=True, sentences=tuple(sentences(remit.runbook, remit.contracts, remit.entry))
-        )
-    folder = desk.folder
-    entry = folder.delegation.value.entry(ref) if folder.delegation else None
-    said = sentences(folder.runbooks[ref].value, folder.contracts, entry)
-    return Sentences(ref=ref, approved=False, sentences=tuple(said))
+    held = ref in desk.in_force.runbooks
+    remit = in_force(desk, ref) if held else _proposed(desk, ref)
+    said = sentences(remit.runbook, remit.contracts, remit.entry, connectors=remit.connectors)
+    return Sentences(ref=ref, approved=held, sentences=tuple(said))
 
 
 def differences(desk: Desk, change: Change) -> Difference:
@@ -94,19 +103,61 @@ def differences(desk: Desk, change: Change) -> Difference:
         said = (f"- {change.scope} may not be run any more",)
         return Difference(scope=change.scope, kind="narrows", parts=(), sentences=said)
     if change.scope == PRINCIPALS:
-        said = ("+ who may ask, decide or approve is not as it was: read delegation.yaml",)
-        return Difference(scope=change.scope, kind="widens", parts=(PRINCIPALS,), sentences=said)
-    proposed = Remit(
-        runbook=desk.folder.runbooks[change.scope].value,
-        contracts=desk.folder.contracts,
-        entry=desk.folder.delegation.value.entry(change.scope) if desk.folder.delegation else None,
-    )
-    before = _before(desk, change)
+        return _of_people(desk, change)
+    proposed = _proposed(desk, change.scope)
+    start = _start(desk, change)
+    before = None if start is None else in_force(desk, start)
     found = compare(before, proposed)
-    around = [p for p in change.parts if p in ("contracts", "connectors", "catalog", "addresses")]
-    outside = tuple(f"+ {part} changed: the same words may reach something else" for part in around)
-    kind = "widens" if around else str(found.kind)
-    return Difference(scope=change.scope, kind=kind, parts=change.parts, sentences=outside + found.sentences)
+    outside = [] if start is None or before is None else _around(desk, start, before, proposed)
+    unsaid = [p for p in _AROUND if p in change.parts and not outside]
+    outside += [f"+ {part} changed: the same words may reach something else" for part in unsaid]
+    kind = "widens" if outside else str(found.kind)
+    return Difference(
+        scope=change.scope, kind=kind, parts=change.parts, sentences=(*outside, *found.sentences)
+    )
+
+
+def _proposed(desk: Desk, ref: str) -> Remit:
+    """What the files would have in force under ``ref``."""
+    folder = desk.folder
+    book = folder.runbooks[ref].value
+    return Remit(
+        runbook=book,
+        contracts=folder.contracts,
+        entry=folder.delegation.value.entry(ref) if folder.delegation else None,
+        connectors=_used({n: c.value for n, c in folder.connectors.items()}, book, folder.contracts),
+    )
+
+
+def _used(
+    connectors: Mapping[str, Connector], book: Runbook, contracts: Mapping[str, ToolContract]
+) -> dict[str, Connector]:
+    names = {contracts[tool].connector for tool in book.authority.tools if tool in contracts}
+    return {name: connector for name, connector in connectors.items() if name in names}
+
+
+def _of_people(desk: Desk, change: Change) -> Difference:
+    assert change.candidate is not None  # noqa: S101 - differences() asked
+    bundle = change.candidate.bundle
+    new = read_principals(change.candidate.contents[bundle.parts[PRINCIPALS]])
+    found = sorted(people_changed(desk.in_force.people(), new), key=lambda one: not one[0])
+    said = tuple(f"{'+' if given else '-'} {text}" for given, text in found)
+    given = any(given for given, _ in found)
+    kind = "widens" if given else "narrows" if found else "same"
+    return Difference(scope=change.scope, kind=kind, parts=(PRINCIPALS,), sentences=said)
+
+
+def _around(desk: Desk, start: str, before: Remit, proposed: Remit) -> list[str]:
+    """What the same words would reach that they do not reach by ``start``, which is in force."""
+    policy, folder = desk.in_force.policy(start), desk.folder
+    catalog = None if policy.catalog is None else Catalog.model_validate_json(document(policy.catalog))
+    said = [
+        *connectors_changed(before.connectors, proposed.connectors),
+        *addresses_changed(policy.addresses, folder.around.addresses()),
+        *catalog_changed(catalog, folder.catalog.value if folder.catalog else None),
+        *tools_changed(policy.contracts, before.contracts, proposed.contracts, desk.settings.tools.modules),
+    ]
+    return [f"+ {text}" for text in said]
 
 
 def in_force(desk: Desk, ref: str) -> Remit:
@@ -118,12 +169,11 @@ def in_force(desk: Desk, ref: str) -> Remit:
     except SetupError:
         contracts = {}
     entry: Entry = policy.delegation
-    return Remit(runbook=policy.runbook, contracts=contracts, entry=entry)
+    return Remit(runbook=policy.runbook, contracts=contracts, entry=entry, connectors=dict(around.connectors))
 
 
-def _before(desk: Desk, change: Change) -> Remit | None:
+def _start(desk: Desk, change: Change) -> str | None:
     """What the change starts from: the same version, else the newest that is in force of the same runbook."""
     if change.was is not None:
-        return in_force(desk, change.scope)
-    newest = desk.in_force.newest(change.scope.partition("@")[0])
-    return in_force(desk, newest) if newest else None
+        return change.scope
+    return desk.in_force.newest(change.scope.partition("@")[0])

@@ -4,7 +4,25 @@ Authority is the set of calls that any model, input or fault could make a runboo
 under which it completes without them. Weaker verification is wider authority.
 """
 
+from policies.authority.around import (
+    addresses_changed,
+    catalog_changed,
+    connectors_changed,
+    people_changed,
+    tools_changed,
+)
 from policies.authority.change import Change, Direction, Remit, compare
 from policies.authority.sentences import sentences
 
-__all__ = ["Change", "Direction", "Remit", "compare", "sentences"]
+__all__ = [
+    "Change",
+    "Direction",
+    "Remit",
+    "addresses_changed",
+    "catalog_changed",
+    "compare",
+    "connectors_changed",
+    "people_changed",
+    "sentences",
+    "tools_changed",
+]

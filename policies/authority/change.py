@@ -1,17 +1,19 @@
 """Whether a new version of a runbook may do more than the old one.
 
 NARROWS only by the closed list in ``_RULES``: fewer tools, targets, resources, requesters; lower limits;
-tighter patterns and enums; an added precondition or check. SAME only for titles, summaries, the version's
-number, comments and order that means nothing. Anything else WIDENS, whatever it looks like.
+tighter patterns and enums; an added precondition or check; a human's yes before each write. SAME only for
+titles, summaries, the version's number, comments and order that means nothing. Anything else WIDENS, whatever
+it looks like.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
 from policies import durations
 from policies.authority.sentences import sentences
+from policies.connector import Connector
 from policies.contract import ToolContract
 from policies.delegation import Entry
 from policies.runbook import Runbook
@@ -28,11 +30,15 @@ class Direction(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remit:
-    """All that one approval gives: a runbook, the contracts of its tools, and to whom it is delegated."""
+    """All that one approval gives: a runbook, the contracts of its tools, and to whom it is delegated.
+
+    ``connectors``: what says which requests its tools make; they are said, and compared in ``around``.
+    """
 
     runbook: Runbook
     contracts: Mapping[str, ToolContract]
     entry: Entry | None = None
+    connectors: Mapping[str, Connector] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +52,7 @@ class Change:
 def compare(old: Remit | None, new: Remit) -> Change:
     """Compare what is approved (None: nothing yet, so all of it is new) with what is proposed."""
     if old is None:
-        every = sentences(new.runbook, new.contracts, new.entry)
+        every = sentences(new.runbook, new.contracts, new.entry, connectors=new.connectors)
         return Change(kind=Direction.WIDENS, sentences=tuple(f"{_SIGN[Direction.WIDENS]} {s}" for s in every))
     found = sorted(_walk((), _facts(old), _facts(new)), key=lambda change: _ORDER[change[0]])
     kind = found[0][0] if found else Direction.SAME
@@ -161,6 +167,22 @@ def _fewer(more: str, less: str) -> Judge:
     return judge
 
 
+def _contract(path: Path, old: Any, new: Any) -> Iterator[Found]:
+    """Judge what a tool promises: another contract may mean anything; ``around`` says what of it changed."""
+    known = old is not _MISSING and new is not _MISSING
+    yield from (
+        [(Direction.WIDENS, f"uses another contract of {path[-1]}")]
+        if known
+        else _fewer("trusts the contract of", "no longer uses the contract of")(path, old, new)
+    )
+
+
+def _mode(path: Path, old: Any, new: Any) -> Iterator[Found]:
+    """Judge who says yes: a human's yes before each write sends nothing that was not sent without one."""
+    asked = (old, new) == ("delegated", "confirm")
+    yield Direction.NARROWS if asked else Direction.WIDENS, _said(path, old, new)
+
+
 def _resources(path: Path, old: Any, new: Any) -> Iterator[Found]:
     """Judge what may be touched for one target."""
     member = _fewer(f"may now touch, for {path[-1]},", f"may no longer touch, for {path[-1]},")
@@ -245,7 +267,8 @@ _RULES: Final[tuple[tuple[str, Judge], ...]] = (
     ("runbook version", _same),
     ("delegation runbook", _same_id),
     ("runbook authority tools *", _fewer("may now call", "may no longer call")),
-    ("contracts *", _fewer("trusts the contract of", "no longer uses the contract of")),
+    ("contracts *", _contract),
+    ("delegation mode", _mode),
     ("delegation targets *", _fewer("is now delegated for", "is no longer delegated for")),
     ("delegation request *", _fewer("may now be asked for by role", "may no longer be asked for by role")),
     ("delegation resources *", _resources),

@@ -1,8 +1,11 @@
 """How authority is said: one sentence a fact, in the order in which an owner asks."""
 
 from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 
 from policies import durations, templates
+from policies.authority.requests import sent
+from policies.connector import Connector
 from policies.contract import BooleanSpec, Effect, IntegerSpec, StringSpec, ToolContract, ValueSpec
 from policies.delegation import Entry
 from policies.errors import TemplateError
@@ -18,13 +21,20 @@ _OTHERWISE = {
 
 
 def sentences(
-    runbook: Runbook, contracts: Mapping[str, ToolContract], delegation_entry: Entry | None = None
+    runbook: Runbook,
+    contracts: Mapping[str, ToolContract],
+    delegation_entry: Entry | None = None,
+    *,
+    connectors: Mapping[str, Connector] = MappingProxyType({}),
 ) -> list[str]:
-    """Say everything that the runbook may do, with whom it is agreed, and when it stops."""
+    """Say everything that the runbook may do, with whom it is agreed, and when it stops.
+
+    ``connectors`` say which requests its writes are; without them the values stand by their names.
+    """
     return [
         *_inputs(runbook),
         *_reads(runbook, contracts),
-        *(line for step in runbook.steps for line in _step(step, contracts)),
+        *(line for step in runbook.steps for line in _step(step, contracts, connectors)),
         *_derived(runbook),
         *_limits(runbook),
         *_conditions(runbook),
@@ -73,13 +83,16 @@ def _reads(runbook: Runbook, contracts: Mapping[str, ToolContract]) -> Iterator[
             yield f"It may send messages with {tool}."
 
 
-def _step(step: Step, contracts: Mapping[str, ToolContract]) -> Iterator[str]:
+def _step(
+    step: Step, contracts: Mapping[str, ToolContract], connectors: Mapping[str, Connector]
+) -> Iterator[str]:
     sends = step.operations_max * (1 + step.retry.budget)
     may = "may be left undone" if step.optional else "must succeed"
     yield (
         f"Step {step.id} calls {step.tool} on {_resource(step.tool, step.arguments, contracts)}, "
         f"at most {_times(sends)} a run{_items(step.for_each)}; it {may}."
     )
+    yield f"Step {step.id} sends {sent(step.tool, step.arguments, connectors)}."
     if isinstance(step.verify, NoVerify):
         yield f"Step {step.id} is not verified: {step.verify.none}"
     elif step.verify is not None:
@@ -91,6 +104,7 @@ def _step(step: Step, contracts: Mapping[str, ToolContract]) -> Iterator[str]:
         resends = step.operations_max * (1 + undo.retry.budget)
         resource = _resource(undo.tool, undo.arguments, contracts)
         yield f"To undo step {step.id} it calls {undo.tool} on {resource}, at most {_times(resends)} a run."
+        yield f"To undo step {step.id} it sends {sent(undo.tool, undo.arguments, connectors)}."
 
 
 def _times(number: int) -> str:

@@ -126,7 +126,7 @@ ENTRY_CHANGES = [
     (W, "+ may now touch, for staging/*, supervisor:*/*", [('["supervisor:staging-*/*"]', '["supervisor:staging-*/*", "supervisor:*/*"]')]),
     (N, "- may no longer touch, for staging/*, supervisor:staging-*/*", [('["supervisor:staging-*/*"]', "[]")]),
     (W, "+ may now be asked for by role oncall", [("request: [operator]", "request: [operator, oncall]")]),
-    (W, "+ delegation.mode", [("mode: delegated ", "mode: confirm ")]),
+    (N, "- delegation.mode: delegated → confirm", [("mode: delegated ", "mode: confirm ")]),
     (W, "+ delegation.windows", [('closed: {from: "Fri 16:00"', 'closed: {from: "Fri 17:00"')]),
     (N, "- delegation.concurrency: 4 → 3", [("concurrency: 4", "concurrency: 3")]),
     (W, "+ delegation.rate", [("{max: 20, per: 1h}", "{max: 21, per: 1h}")]),
@@ -143,12 +143,19 @@ def test_a_change_of_the_delegation_counts_too(kind, sentence, edits):
     assert any(s.startswith(sentence) for s in change.sentences), change.sentences
 
 
+def test_a_write_without_a_yes_widens():
+    asked = remit(entry_edits=[("mode: delegated ", "mode: confirm ")])
+    change = compare(asked, remit())
+    assert change.kind is W
+    assert change.sentences == ("+ delegation.mode: confirm → delegated",)
+
+
 def test_a_tool_that_promises_something_else_widens():
     stop = contracts()["supervisor.stop"]
     other = {**contracts(), "supervisor.stop": stop.model_copy(update={"longest_request_s": 1.0})}
     change = compare(remit(), remit(tools=other))
     assert change.kind is Direction.WIDENS
-    assert "supervisor.stop" in change.sentences[0]
+    assert change.sentences == ("+ uses another contract of supervisor.stop",)
     moved = {**contracts(), "supervisor.stop": stop.model_copy(update={"source": "sha256:other"})}
     assert compare(remit(), remit(tools=moved)).kind is Direction.WIDENS
 

@@ -86,6 +86,7 @@ def test_the_least_that_a_runbook_may_do_is_said_whole():
     assert said() == [
         "It is asked for with program: text like ^[a-z]{1,20}$.",
         "Step stop calls supervisor.stop on supervisor:one/{inputs.program}, at most once a run; it must succeed.",
+        "Step stop sends program={inputs.program}, server=one.",
         "Step stop is not verified: Nothing shows it.",
         "Step stop cannot be undone: It stays down.",
         "A run sends at most 1 writes, within 5m.",
