@@ -155,7 +155,7 @@ def _around(desk: Desk, start: str, before: Remit, proposed: Remit) -> list[str]
         *connectors_changed(before.connectors, proposed.connectors),
         *addresses_changed(policy.addresses, folder.around.addresses()),
         *catalog_changed(catalog, folder.catalog.value if folder.catalog else None),
-        *tools_changed(policy.contracts, before.contracts, proposed.contracts, desk.settings.tools.modules),
+        *tools_changed(policy.contracts, before.contracts, proposed.contracts, {*folder.connectors}),
     ]
     return [f"+ {text}" for text in said]
 

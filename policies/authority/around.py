@@ -4,7 +4,7 @@ A runbook's own words are compared in ``change``; here is what the same words wo
 it narrows but what is taken from people: whatever else changes here is said with a plus.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -68,29 +68,30 @@ def tools_changed(
     approved: Mapping[str, str],
     was: Mapping[str, ToolContract],
     now: Mapping[str, ToolContract],
-    modules: tuple[str, ...],
+    connectors: Collection[str],
 ) -> Iterator[str]:
-    """Say which tools that no connector makes are not as approved, field by field where that is known.
+    """Say which tools that none of ``connectors`` makes are not as approved, by fields where they are known.
 
-    ``approved``: digests of their contracts; ``was``: contracts as they can be made again from what was
-    approved, which those of a Python module cannot; ``modules``: the modules that tools come from.
+    ``approved``: digests of their contracts; ``was``: contracts as they were, as far as they are known.
     """
-    files = " or ".join(f"{module.replace('.', '/')}.py" for module in modules) or "no module"
-    coded = []
+    coded: dict[str, list[str]] = {}
     for name, digest in approved.items():
         if name not in now:
             yield f"tool {name} is not there any more"
-        elif now[name].digest == digest or now[name].connector:
             continue
-        elif name in was and was[name].digest == digest:
-            for path, before, after in _leaves((), _plain(was[name]), _plain(now[name])):
+        new, old = now[name], was.get(name)
+        if new.digest == digest or new.connector in connectors:
+            continue
+        known = old is not None and old.digest == digest
+        if old is not None and known:
+            for path, before, after in _leaves((), _plain(old), _plain(new)):
                 if path[0] not in _NOT_OF_A_CONTRACT:
                     yield f"tool {name}, {_place(path)}: {_step(path, before, after)}"
-        else:
-            coded.append(name)
-    if coded:
-        names = ", ".join(coded)
-        yield f"the code of {files} changed: {names} may do other than was approved; read the file"
+        if old is None or not known or old.source != new.source:
+            coded.setdefault(new.connector, []).append(name)
+    for module, names in coded.items():
+        file = f"{module.replace('.', '/')}.py" if module else "a tool"
+        yield f"the code of {file} changed: {', '.join(names)} may do other than was approved; read the file"
 
 
 def people_changed(old: Principals | None, new: Principals) -> Iterator[tuple[bool, str]]:
@@ -145,7 +146,7 @@ def _leaves(path: tuple[str, ...], old: Any, new: Any) -> Iterator[tuple[tuple[s
 
 def _place(path: tuple[str, ...]) -> str:
     """Name a field as the file does."""
-    names = [p.removesuffix("_ms").removesuffix("_").replace("window_s", "window") for p in path]
+    names = [p.removesuffix("_ms").removesuffix("_s").removesuffix("_") for p in path]
     if names[0] == "tools" and len(names) > 1:
         return " ".join((f"tool {names[1]}", *([".".join(names[2:])] if names[2:] else [])))
     return ".".join(names)

@@ -112,16 +112,25 @@ def test_services_are_said():
 
 
 def test_tools_of_code_are_said_with_their_file_and_others_field_by_field():
-    known = connector().contracts()["seats.set"].model_copy(update={"connector": ""})
-    slower = known.model_copy(update={"timeout_s": 60.0})
-    approved = {"seats.set": known.digest}
-    assert list(tools_changed(approved, {"seats.set": known}, {"seats.set": known}, ())) == []
-    assert list(tools_changed(approved, {"seats.set": known}, {"seats.set": slower}, ())) == [
-        "tool seats.set, timeout_s: 10.0 → 60.0"
-    ]
-    assert list(tools_changed(approved, {"seats.set": slower}, {"seats.set": slower}, ("my.tools",))) == [
-        "the code of my/tools.py changed: seats.set may do other than was approved; read the file"
-    ]
+    known = (
+        connector()
+        .contracts()["seats.set"]
+        .model_copy(update={"connector": "my.tools", "source": "sha256:1"})
+    )
+    slower, edited = (known.model_copy(update=u) for u in ({"timeout_s": 60.0}, {"source": "sha256:2"}))
+    approved, coded = (
+        {"seats.set": known.digest},
+        "the code of my/tools.py changed: seats.set may do other than was approved; read the file",
+    )
+
+    def said(was, now, connectors=()):
+        return list(tools_changed(approved, {"seats.set": was}, {"seats.set": now}, connectors))
+
+    assert said(known, known) == []
+    assert said(known, slower) == ["tool seats.set, timeout: 10.0 → 60.0"]
+    assert said(known, edited) == [coded]
+    assert said(slower, edited) == [coded]  # what was approved is not known
+    assert said(known, slower, {"my.tools"}) == []  # said of the connector
     assert list(tools_changed(approved, {}, {}, ())) == ["tool seats.set is not there any more"]
 
 
