@@ -1,6 +1,7 @@
 """A fresh read of a critical fact wins over what is remembered: bindings are read under every claim."""
 
 from graph.session import Session
+from policies.moves.humans import MAX_IDLE_CLAIMS
 from state import bodies
 from state.task import Direction, Task
 
@@ -14,7 +15,8 @@ def compare(session: Session) -> str:
     decision = task.escalation.decision if task.escalation else None
     pending = decision is not None and not decision.carried_out  # which binds afresh to what the human saw
     settled = task.closed is not None or task.open_escalation is not None or pending
-    if session.compared or not task.bound or settled or task.direction is Direction.COMPLETING:
+    blind = bool(session.without_tools) or task.idle_claims >= MAX_IDLE_CLAIMS  # a human is asked instead
+    if session.compared or not task.bound or settled or blind or task.direction is Direction.COMPLETING:
         return ""
     if not session.runbook.bindings:
         session.compared = True

@@ -122,7 +122,7 @@ def _offers(session: Session, move: Escalate, escalation: str) -> tuple[Offer, .
 
 def _looks(session: Session) -> tuple[Look, ...]:
     """The runbook's diagnostic reads, in order, for as long as a packet may wait for them."""
-    if not session.task.bound:
+    if not session.task.bound or session.without_tools:
         return ()
     began, one, looks = session.clock().ms, session.verifier.round(), list[Look]()
     for diagnose in session.runbook.diagnose[:MAX_LOOKS]:

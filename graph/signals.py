@@ -15,6 +15,7 @@ from policies.decisions import Proposal, Refusal
 from policies.situation import Situation
 from state import bodies
 from state.entry import Draft, Role
+from state.errors import LedgerError
 from state.ledger.port import Payload, Signal
 from state.outcome import Outcome
 from state.task import Task
@@ -41,7 +42,9 @@ def _fold(session: Session, signal: Signal) -> Folded:
         if handler is None:
             return _refuse(signal, "unknown_signal", f"nobody understands {signal.kind!r}")
         return handler(session, signal)
-    except (KeyError, TypeError, ValueError) as error:
+    except LedgerError:
+        raise  # nothing is wrong with what was said
+    except Exception as error:  # noqa: BLE001 - whatever somebody posts must not hold up the run
         return _refuse(signal, "bad_signal", f"{type(error).__name__}: {error}")
 
 
@@ -133,11 +136,11 @@ def _decide(session: Session, signal: Signal) -> Folded:
     body = signal.body
     text = body.get("evidence")
     proposal = Proposal(
-        escalation=body["escalation"],
-        choice=body["choice"],
+        escalation=_text(body["escalation"]),
+        choice=_text(body["choice"]),
         by=signal.by,
-        basis=body["basis"],
-        words=dict(body.get("words", {})),
+        basis=_text(body["basis"]),
+        words={_text(op): _text(word) for op, word in dict(body.get("words", {})).items()},
         evidence=bool(text),
     )
     refusal = decisions.judge(
@@ -166,6 +169,13 @@ def _decide(session: Session, signal: Signal) -> Folded:
         reason=str(body.get("reason", ""))[:400],
     )
     return Folded(drafts=(*drafts, decided), payloads=(payload,) if payload else ())
+
+
+def _text(value: object) -> str:
+    """What was said, which must be text; TypeError."""
+    if not isinstance(value, str):
+        raise TypeError(f"text is needed, not {type(value).__name__}")
+    return value
 
 
 def _word(task: Task, op: str, word: str, by: str, evidence: str | None) -> Draft:

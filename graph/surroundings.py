@@ -19,9 +19,19 @@ class Surroundings:
     """Looks at the ledger for one run."""
 
     def __init__(
-        self, *, ledger: Ledger, policy: Policy, plan: Plan, present: Callable[[], Policy | None]
+        self,
+        *,
+        ledger: Ledger,
+        policy: Policy,
+        plan: Plan,
+        present: Callable[[], Policy | None],
+        without_tools: str = "",
     ) -> None:
-        """``policy``: the one that the run is pinned to; ``present``: the one in force now."""
+        """``policy``: the one that the run is pinned to; ``present``: the one in force now.
+
+        ``without_tools``: why its tools cannot be made here; empty where they can.
+        """
+        self._without_tools = without_tools
         self._ledger, self._policy, self._plan, self._present = ledger, policy, plan, present
         self._asks_history = "history." in policy.runbook.model_dump_json()
 
@@ -39,6 +49,7 @@ class Surroundings:
             held_by_escalated=held_by is not None and self._ledger.info(held_by).row.escalation is not None,
             in_line=self._in_line(task) if held_by is not None else 0,
             attempts_on=self._attempts(task, at),
+            without_tools=self._without_tools,
         )
 
     def history(self, task: Task) -> Mapping[str, Any]:

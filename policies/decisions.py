@@ -77,7 +77,7 @@ KINDS: Final[Mapping[str, str]] = MappingProxyType(
         "resource_exhausted": "before_write",
         "confirmation_refused": "before_write", "confirmation_expired": "before_write",
         "unreadable": "before_write", "stuck": "before_write", "cancel_blocked": "before_write",
-        "model": "before_write",
+        "tools_unavailable": "before_write", "model": "before_write",
         "rollback": "rollback",
     }
 )  # fmt: skip

@@ -16,6 +16,7 @@ class Moment:
     ``stops``: scopes of the stop switch that cover this run. ``window_opens``: when the closed window ends
     (None: open). ``held_by``: another live run that holds one of our resources; ``held_by_escalated``: that
     run waits for a human. ``attempts_on``: sends on each resource, over all runs, within the runbook's span.
+    ``without_tools``: why the runbook's tools cannot be made here; empty where they can.
     """
 
     at: str
@@ -27,6 +28,7 @@ class Moment:
     held_by_escalated: bool = False
     in_line: int = 0
     attempts_on: Mapping[str, int] = field(default_factory=dict)
+    without_tools: str = ""
 
     def ms_since(self, at: str) -> int:
         """Milliseconds from ``at`` until now by the database's clock; negative when it lies ahead."""

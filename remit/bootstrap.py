@@ -19,7 +19,7 @@ from policies.guards import GUARDS, GuardContext
 from policies.in_force import InForce, Policy, apply_desk
 from policies.moment import Moment
 from remit.desk import open_ledger, payload_key, program
-from remit.kit import Kit, kit_of, secrets_of
+from remit.kit import Kit, kit_or_what_is_left, secrets_of
 from remit.settings import Settings
 from remit.worker.claim import Claimant
 from remit.worker.engine import Engine
@@ -68,11 +68,17 @@ class App:
     _kits: dict[str, Kit] = field(default_factory=dict)
 
     def kit(self, pins: Mapping[str, str]) -> Kit:
-        """The kit of the policy that ``pins`` name; KeyError where it was never approved here."""
+        """The kit of the policy that ``pins`` name; KeyError where it was never approved here.
+
+        One whose tools cannot be made is tried again at the next call.
+        """
         digest = pins["bundle"]
-        if digest not in self._kits:
-            self._kits[digest] = kit_of(self.policies.now().pinned(digest), self.settings, self.secrets)
-        return self._kits[digest]
+        if digest in self._kits:
+            return self._kits[digest]
+        kit = kit_or_what_is_left(self.policies.now().pinned(digest), self.settings, self.secrets)
+        if not kit.without_tools:
+            self._kits[digest] = kit
+        return kit
 
     def sealed(self, text: str) -> Payload:
         """Free text as a payload: scrubbed, capped, under a keyed digest."""
@@ -91,6 +97,7 @@ class App:
             engine = Engine(
                 claimant=claimant,
                 session=lambda holder, sleep: self.session(holder, lease, sleep),
+                ready=lambda task: self.kit(task.pins),
                 threads=self.settings.worker.threads,
             )
             try:
@@ -123,7 +130,11 @@ class App:
             verifier=verifier(kit, gateway, holder),
             executor=Executor(self.model),
             surroundings=Surroundings(
-                ledger=self.ledger, policy=kit.policy, plan=kit.plan, present=lambda: self._present(ref)
+                ledger=self.ledger,
+                policy=kit.policy,
+                plan=kit.plan,
+                present=lambda: self._present(ref),
+                without_tools=kit.without_tools,
             ),
             present=lambda: self._present(ref),
             people=self._people,
@@ -131,6 +142,7 @@ class App:
             clock=clock,
             sleep=sleep,
             pauses=self.pauses,
+            without_tools=kit.without_tools,
         )
 
     def _present(self, ref: str) -> Policy | None:

@@ -7,22 +7,18 @@ from graph.packets import as_of
 from graph.surroundings import Surroundings
 from policies.in_force import Policy
 from remit.desk import Desk
-from remit.kit import kit_of, secrets_of
+from remit.kit import kit_or_what_is_left, secrets_of
 from remit.worker.identity import clock
 from state.task import Task
 
 
 def fresh_packet(desk: Desk, packet: dict[str, Any], task: Task) -> dict[str, Any]:
-    """``packet`` with the options and the basis of this moment; as it is where nothing is open any more.
-
-    SetupError and LoadError where the tools that the run is pinned to cannot be made.
-    """
+    """``packet`` with the options and the basis of this moment; as it is where nothing is open any more."""
     open_ = task.open_escalation
     if open_ is None or task.unsound or packet.get("id") != open_.id:
         return packet
-    kit = kit_of(
-        desk.in_force.pinned(task.pins["bundle"]), desk.settings, secrets_of(desk.settings, os.environ)
-    )
+    policy, secrets = desk.in_force.pinned(task.pins["bundle"]), secrets_of(desk.settings, os.environ)
+    kit = kit_or_what_is_left(policy, desk.settings, secrets)
 
     def present() -> Policy | None:
         ref = kit.policy.runbook.ref

@@ -86,7 +86,7 @@ def _carry_out(session: Session, move: Move) -> None:
     escalation = session.task.escalation
     assert escalation is not None  # noqa: S101 the move exists because of it
     drafts = []
-    if session.task.bound:
+    if session.task.bound and not session.without_tools:
         found = session.verifier.bind(session.scope())
         if found.ok:
             drafts.append(

@@ -42,7 +42,7 @@ def package(state: RunState, runtime: Runtime[Session]) -> RunState:
 
 def _escalate(session: Session, move: Escalate) -> None:
     session.pauses("in_package")
-    if session.task.bound and move.reason != "stuck":
+    if session.task.bound and move.reason not in ("stuck", "tools_unavailable"):
         session.note(*preconditions(session))  # so that the packet says how things are now, not as they were
     told = told_at(session, 1)
     stop = _Stop(

@@ -56,3 +56,10 @@ def row_6_decided_to_go_on(s: Situation) -> Move | None:
     if decision is None or decision.carried_out:
         return None
     return CarryOut(row=6, choice=decision.choice)
+
+
+def row_6b_without_tools(s: Situation) -> Move | None:
+    """The tools cannot be made here, and the run is not to be cancelled before its first send."""
+    if not s.moment.without_tools or (s.task.cancel is not None and not s.task.operations):
+        return None
+    return Escalate(row=6, reason="tools_unavailable", detail=s.moment.without_tools)

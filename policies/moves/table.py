@@ -14,6 +14,7 @@ from policies.moves.humans import (
     row_4_open_escalation,
     row_5_decided_to_end,
     row_6_decided_to_go_on,
+    row_6b_without_tools,
 )
 from policies.moves.next_write import (
     row_16_budgets,
@@ -42,6 +43,7 @@ ROWS: Final[tuple[Callable[[Situation], Move | None], ...]] = (
     row_4_open_escalation,
     row_5_decided_to_end,
     row_6_decided_to_go_on,
+    row_6b_without_tools,
     row_7_send_again,
     row_8_find_out,
     row_9_cannot_tell,

@@ -99,6 +99,10 @@ COMMANDS: Final = table(
                 "Bring it back from a backup; never make a new one.",
             ),
             "not_in_force": ("What was to be in force is not.", "`remit doctor`."),
+            "given_up": (
+                "The worker failed five times in a row at a run, and leaves it as it is.",
+                "The message says why; `remit doctor`.",
+            ),
             "ledger": ("The ledger cannot be opened, read or written.", "`remit ledger verify`."),
         },
     ),

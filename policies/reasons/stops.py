@@ -56,6 +56,10 @@ ESCALATIONS: Final = table(
                 "The run was taken up six times without progress, or its entries do not add up.",
                 "See the worker's log; `resume`, or `esc abort --raw`.",
             ),
+            "tools_unavailable": (
+                "A tool of the runbook cannot be made: its module does not load, or is not there any more.",
+                "Mend it (`remit doctor`) and `resume`, or `abort`: ending needs no tool.",
+            ),
             "model": ("A model found a reason to stop; it stands in the packet.", _READS),
         },
     )

@@ -73,6 +73,7 @@ def _translated(error: Exception) -> DoorError | None:
     from agents.errors import ModelNameError
     from policies.errors import LoadError
     from remit.errors import ConflictError, UsageError
+    from remit.worker.engine import GivenUpError
     from state.errors import LedgerError, ResourceHeldError, UnknownRunError, UnsoundLedgerError
     from tools.errors import SetupError
 
@@ -85,6 +86,11 @@ def _translated(error: Exception) -> DoorError | None:
             return ConflictError(str(error), code="resource_held", hint=f"remit runs show {error.run}")
         case SetupError() | ModelNameError():
             return UsageError(str(error), code="bad_setup", hint="remit doctor")
+        case GivenUpError():
+            return DoorError(
+                str(error), code="given_up", hint="remit doctor; then the same again",
+                not_done="the run stays as it is, and free for the next worker",
+            )  # fmt: skip
         case LedgerError() | UnsoundLedgerError():
             return DoorError(str(error), code="ledger", hint="remit doctor; remit ledger verify")
         case _:

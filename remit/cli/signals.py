@@ -108,6 +108,7 @@ def _answer(app: "App", run: str, name: str, after: int, watch: "Callable[[Task]
             for entry in app.ledger.read(run, after=after):
                 if str(entry.kind) == "signal" and entry.body["id"] == name:
                     return entry
+            engine.given_up(run)
             if time.monotonic() >= until:
                 return None
             time.sleep(_LOOK_EVERY_S)

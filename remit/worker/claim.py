@@ -1,5 +1,6 @@
 """How a run is taken: what is known of its former holders, and the entry that makes a worker its holder."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,9 +25,10 @@ class Claimant:
     lease: Lease
     code: str
 
-    def take(self, run: str) -> Holder | None:
+    def take(self, run: str, *, ready: Callable[[Task], object] = lambda _: None) -> Holder | None:
         """Become the holder of ``run``; None where it is another's, has ended, or its fold is unsound.
 
+        ``ready`` is called before anything is written; what it raises comes out, and nothing was claimed.
         HeadMovedError where somebody else was quicker, and the other leaves of LedgerError.
         """
         info = self.ledger.info(run)
@@ -36,6 +38,7 @@ class Claimant:
         predecessor = self._predecessor(info, task)
         if predecessor is not None and predecessor["ended"] == Ended.ALIVE:
             return None
+        ready(task)
         return self._claim(task, predecessor, self._proven(task, predecessor))
 
     def bury(self) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Final
 from graph.runner import run_graph
 from graph.session import Session
 from remit.worker.claim import Claimant
+from remit.worker.failures import MAX_FAILURES, Failures
 from state.errors import FencedError, HeadMovedError, LedgerError, StorageError, UnknownCommitError
 from state.holder import Holder
 from state.instants import seconds_between
@@ -21,7 +22,6 @@ from state.task import Task
 log = logging.getLogger("remit.worker")
 
 Watch = Callable[[Task], None]
-MAX_FAILURES: Final = 5
 POLL_S: Final = 0.2
 # What ``drain`` stays for: waits that the run's own clock ends.
 TIMERS: Final = frozenset({"backoff", "quarantine", "read_lag", "check", "model", "connector"})
@@ -31,21 +31,34 @@ class Leaving(Exception):  # noqa: N818 - no error: the worker was asked to stop
     """The worker was asked to stop while a run slept; the run is given back as it stands."""
 
 
+class GivenUpError(Exception):
+    """A worker failed at a run so often that it leaves it to others; the message says why."""
+
+
 def _unwatched(task: Task) -> None:
     """Nobody watches."""
     del task
 
 
+def _always(task: Task) -> None:
+    """Nothing has to be made before a claim."""
+    del task
+
+
 @dataclass(kw_only=True)
 class Engine:
-    """One worker process. ``session`` makes what a run needs while it is held; ``threads``: runs at once."""
+    """One worker process. ``threads``: runs at once.
+
+    ``session`` makes what a run needs while it is held; ``ready`` makes before that whatever can fail.
+    """
 
     claimant: Claimant
     session: Callable[[Holder, Callable[[float], None]], Session]
+    ready: Callable[[Task], object] = _always
     threads: int = 8
     stopping: threading.Event = field(default_factory=threading.Event)
     _active: dict[str, Future[Task | None]] = field(default_factory=dict)
-    _failures: dict[str, int] = field(default_factory=dict)
+    _failures: Failures = field(default_factory=Failures)
     _guard: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -54,11 +67,18 @@ class Engine:
         return self.claimant.identity.worker.id
 
     def work(self, run: str, watch: Watch = _unwatched) -> Task | None:
-        """Take ``run`` and drive it until it leaves; None where it could not be taken, or was lost."""
+        """Take ``run`` and drive it until it leaves; None where it could not be taken, was lost, or rests."""
+        if self._failures.rests(run):
+            return None
         try:
-            holder = self.claimant.take(run)
+            holder = self.claimant.take(run, ready=self.ready)
         except (HeadMovedError, FencedError):
             return None  # somebody else has it
+        except LedgerError:
+            raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - nothing that it needs may end the worker
+            self._failed(run, error)
+            return None
         if holder is None:
             return None
         return self._drive(holder, watch)
@@ -69,7 +89,7 @@ class Engine:
             holder.watch = watch
             watch(holder.task)
             task = run_graph(self.session(holder, self._sleep))
-            self._failures.pop(holder.run, None)
+            self._failures.succeeded(holder.run)
             self._wake_others(task)
         except Leaving:
             holder.flush()
@@ -82,15 +102,25 @@ class Engine:
             log.warning("run %s: the database did not answer: %s", holder.run, failed)
             self.claimant.lease.database_failed()
             return None
-        except Exception:
-            self._failures[holder.run] = self._failures.get(holder.run, 0) + 1
-            log.exception("run %s: the worker failed; it is hydrated again", holder.run)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - one run may not end the worker of the others
+            self._failed(holder.run, error)
             return None
         else:
             return task
         finally:
             if released:
                 self._release(holder)
+
+    def _failed(self, run: str, error: BaseException) -> None:
+        log.warning("run %s: the worker failed; it is hydrated again", run, exc_info=error)
+        why = f"{type(error).__name__}: {error}"
+        if self._failures.failed(run, why):
+            log.error("run %s is left alone: %s failures in a row, the last: %s", run, MAX_FAILURES, why)
+
+    def given_up(self, run: str) -> None:
+        """Make sure that this worker still tries to carry ``run``; GivenUpError."""
+        if why := self._failures.given_up(run):
+            raise GivenUpError(f"the worker failed {MAX_FAILURES} times in a row, the last time with {why}")
 
     def _release(self, holder: Holder) -> None:
         """Every call of this claim has returned by now, so that the next holder need not doubt them."""
@@ -119,6 +149,7 @@ class Engine:
         """Work and wait until ``run`` has ended or waits for a human; the task as it then stands.
 
         ``until``: a reading of ``time.monotonic`` behind which the run is left to others (TimeoutError).
+        GivenUpError where this worker fails at it again and again.
         """
         seen = 0
         while True:
@@ -132,6 +163,7 @@ class Engine:
                 return task
             if task.waiting is not None and task.waiting.reason == "confirmation":
                 return task
+            self.given_up(run)
             self._until_due(run, until)
             self._look_around()
 
@@ -185,7 +217,7 @@ class Engine:
         # Runs that were given up stay on the list, and must not crowd out those that can be carried.
         for info in self.claimant.ledger.claimable(limit=4 * self.threads + len(self._failures)):
             with self._guard:
-                if info.run in self._active or self._failures.get(info.run, 0) >= MAX_FAILURES:
+                if info.run in self._active or self._failures.rests(info.run):
                     continue
                 if len(self._active) >= self.threads:
                     break
@@ -207,7 +239,7 @@ class Engine:
         """A run that could not be taken: unsound, or another's; it is not asked for without end."""
         task = read_task(self.claimant.ledger, run)
         if task.unsound:
-            self._failures[run] = MAX_FAILURES
+            self._failures.give_up(run, task.unsound)
             log.error("run %s is stuck: %s; remit esc abort --raw %s", run, task.unsound, run)
         self.stopping.wait(POLL_S)
 
@@ -222,7 +254,7 @@ class Engine:
         """Some live run waits for a time of its own, or its holder showed no sign of life since we looked."""
         workers = {w.id: w.lease_until for w in self.claimant.ledger.workers()}
         for info in self._live():
-            if self._failures.get(info.run, 0) >= MAX_FAILURES:
+            if self._failures.given_up(info.run):
                 continue
             if info.worker is not None:
                 until = workers.get(info.worker)

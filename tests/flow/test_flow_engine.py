@@ -1,5 +1,6 @@
 """What a worker does when it is told to leave, loses a run, does not know what was committed, or fails."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import pytest
 
 from evals.storm.target import Target
-from remit.worker.engine import MAX_FAILURES
+from remit.worker.failures import MAX_FAILURES, Failures
 from remit.worker.identity import Identity
 from state.errors import UnknownCommitError
 from tests.flow import kit
@@ -120,6 +121,7 @@ def test_a_failure_of_the_worker_is_tried_again_and_then_left_alone(house: kit.H
     house.drain()
     assert house.task(run).closed == "completed"
     run = house.submit("plain", "failing-always")
+    house.engine._failures = Failures(clock=itertools.count(0.0, 3600.0).__next__)  # nobody rests
     for _ in range(MAX_FAILURES + 1):
         house.at[run, "before_intent"] = fail
         house.engine.work(run, house.watch)

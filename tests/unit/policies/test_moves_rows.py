@@ -87,6 +87,18 @@ def test_row_6_decided_to_go_on() -> None:
     assert run.move() == moves.CarryOut(row=6, choice="resume")
 
 
+def test_row_6b_without_tools() -> None:
+    move = Run().move(without_tools="SetupError: no module")
+    assert move == moves.Escalate(row=6, reason="tools_unavailable", detail="SetupError: no module")
+    assert Run().sent(Outcome.UNKNOWN).cancel().move(without_tools="gone").row == 6, "something was sent"
+    assert isinstance(Run().cancel().move(without_tools="gone"), moves.Close), (
+        "nothing was: ending needs no tool"
+    )
+    stopped = Run().escalate("tools_unavailable")
+    assert stopped.move(without_tools="gone").row == 4, "a human is asked already"
+    assert stopped.decide("abort").move(without_tools="gone").row == 5
+
+
 def test_row_7_send_again() -> None:
     run = Run(plan(step("a", NATIVE))).sent(UNKNOWN)
     assert run.move() == moves.Wait(row=7, reason="backoff", ms=1000)
