@@ -17,6 +17,7 @@ StateError
     ├── UnknownSignalError  no such signal waits for the run: never posted, or folded already
     ├── UnknownCommitError  the database did not say whether the commit happened: read again
     ├── StorageError        the database failed before the commit (full, busy, closed): nothing was stored
+    ├── PayloadKeyError     the ledger was made with another payload key than the one given, or with none
     └── SchemaError         the database is of another or newer schema than this program knows
 """
 
@@ -117,6 +118,10 @@ class UnknownSignalError(LedgerError):
 
 class StorageError(LedgerError):
     """The database failed before the commit; nothing of the append was stored."""
+
+
+class PayloadKeyError(LedgerError):
+    """The payload key is not the one that this ledger was made with; nothing was read or stored."""
 
 
 class SchemaError(LedgerError):

@@ -64,8 +64,12 @@ class Chain:
         run = run or self.run
         begin = end = self.head if head is None else head
         entries: list[Entry] = []
-        for kind in kinds or (Kind.CHECKED,):
+        folds = list(more.get("folds", ()))
+        kinds = kinds or (Kind.CHECKED,)
+        for kind in (*kinds, *[Kind.SIGNAL] * (len(folds) - kinds.count(Kind.SIGNAL))):
             said = {"n": end.seq + 1, **(body or {}), **({"row": row} if row is not None else {})}
+            if kind is Kind.SIGNAL and folds:
+                said |= {"id": folds.pop(0), "kind": "poke", "by": "dana", "at": T0, "body": {}}
             entry = seal(
                 Draft(kind=kind, body=said, actor="w1", credential="none"),
                 run=run, head=end, at=T0, epoch=epoch, code=CODE,

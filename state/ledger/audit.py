@@ -12,12 +12,14 @@ from typing import Any, Final
 from state import canonical
 from state.entry import DESK, Kind
 from state.errors import StateError
+from state.ledger.beside import Sealing, check_claims, check_key, check_seals, check_signals, check_tallies
 from state.ledger.chain import check_chain
 from state.ledger.columns import COLUMNS
-from state.ledger.derived import entry_from, rows_of, seal_of
+from state.ledger.derived import entry_from, rows_of
 from state.ledger.desk import closings_of, stops_of
 from state.ledger.payload import PREFIX, payload_digest, references
 from state.ledger.port import Finding, Project, Record
+from state.ledger.seals import CHAINS, SIGNALS
 from state.ledger.stuck import STUCK, ended_raw, is_ended_raw
 
 ALL: Final = "*"
@@ -31,16 +33,6 @@ KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "stops": ("scope",),
 }
 """The key by which a stored row of a derived table is held against the row that the chain explains."""
-SEALED: Final[Mapping[str, tuple[str, ...]]] = {
-    "claims": ("run", "epoch", "worker"),
-    "signals": ("id", "run", "arrival", "kind", "by", "at", "body", "folded_seq"),
-    "outbox": ("id", "delivered_at"),
-    "workers": (
-        "id", "boot_id", "pid_ns", "pid", "start_time", "uid", "lock_file", "lease_until", "lease_ms",
-    ),
-}  # fmt: skip
-"""The columns that no chain explains: those under the seal of their row."""
-
 Rows = list[dict[str, Any]]
 
 
@@ -49,7 +41,11 @@ class _Seen:
     """What the chains say of the tables that stand beside all runs."""
 
     whole: bool
-    chains: int = 0
+    sealing: Sealing
+    chains: list[str] = field(default_factory=list)
+    signals: list[str] = field(default_factory=list)
+    marks: list[Any] = field(default_factory=list)
+    tallies: Rows = field(default_factory=list)
     unchecked: int = 0
     named: set[str] = field(default_factory=set)
     needed: dict[str, str] = field(default_factory=dict)  # digest that must have a payload -> run
@@ -64,7 +60,7 @@ def findings(
     records: Iterable[Record], *, project: Project | None, payload_key: bytes | None, whole: bool = True
 ) -> Iterator[Finding]:
     """Find what is wrong with a ledger, from its records by run; ``whole``: they are all there are."""
-    seen = _Seen(whole=whole)
+    seen = _Seen(whole=whole, sealing=Sealing(key=payload_key))
     last = ""
     for run, group in groupby(records, key=lambda record: record[1].get("run")):
         if run is None:
@@ -81,6 +77,8 @@ def findings(
     if whole:
         explained = list(seen.stops.values())
         yield from _compare(DESK, "stops", seen.stored_stops, explained)
+        yield from check_key(seen.marks, seen.sealing)
+        yield from check_tallies(seen.tallies, {CHAINS: seen.chains, SIGNALS: seen.signals})
     yield from _check_closings(seen)
     for digest, run in sorted(seen.needed.items()):
         yield _lies(run, "payloads", "digest", f"no payload stands under {digest}, which an entry names")
@@ -88,23 +86,24 @@ def findings(
 
 
 def _of_run(run: str, tables: Mapping[str, Rows], seen: _Seen, project: Project | None) -> Iterator[Finding]:
-    seen.chains += 1
     chain = sorted(tables.get("entries", []), key=lambda row: row["seq"])
     head = next(iter(tables.get("heads", [])), None)
     if not chain and head is None:
         for table in sorted(tables):
             yield _lies(run, table, "run", "a row of a run that has no chain")
         return
+    seen.chains.append(run)
+    seen.signals += [row["id"] for row in tables.get("signals", [])]
     broken = False
     for finding in check_chain(run, chain, head):
         broken = broken or finding.table == "entries"
         yield finding
     for table in ("claims", "signals", "outbox"):
-        yield from _check_seals(run, table, tables.get(table, []))
-    if chain:
-        yield from _check_volatile(run, tables, chain[-1])
-    bodies = [(row["kind"], body) for row in chain if (body := _body(row)) is not None]
-    _note(run, bodies, seen)
+        yield from check_seals(run, table, tables.get(table, []), seen.sealing)
+    read = [(row, body) for row in chain if (body := _body(row)) is not None]
+    yield from check_claims(run, tables.get("claims", []), read)
+    yield from check_signals(run, tables.get("signals", []), read, last=chain[-1]["seq"] if chain else 0)
+    _note(run, [(row["kind"], body) for row, body in read], seen)
     at = _ended_raw_at(tables)
     if at is not None and chain:
         seen.ended_raw[run] = (at, chain[-1]["seq"], chain[-1]["hash"])
@@ -201,36 +200,19 @@ def _compare(run: str, table: str, stored: Rows, explained: Rows) -> Iterator[Fi
                     yield _lies(run, table, column, what)
 
 
-def _check_seals(run: str, table: str, rows: Rows) -> Iterator[Finding]:
-    columns = SEALED[table]
-    for row in rows:
-        if row["seal"] != seal_of(*(row[name] for name in columns)):
-            name = row.get("id", run)
-            yield _lies(
-                run, table, ",".join((*columns, "seal")), f"row {name} was changed: its seal does not fit"
-            )
-
-
-def _check_volatile(run: str, tables: Mapping[str, Rows], last: Mapping[str, Any]) -> Iterator[Finding]:
-    for claim in tables.get("claims", []):
-        if claim["epoch"] != last["epoch"]:
-            what = f"the claim is of epoch {claim['epoch']}, the chain ends in epoch {last['epoch']}"
-            yield _lies(run, "claims", "epoch", what)
-    for signal in tables.get("signals", []):
-        folded = signal["folded_seq"]
-        if folded is not None and folded > last["seq"]:
-            what = f"cut: signal {signal['id']} was folded in by entry {folded}, the last is {last['seq']}"
-            yield _lies(run, "entries", "seq", what)
-
-
 def _beside(table: str, row: dict[str, Any], seen: _Seen, key: bytes | None) -> Iterator[Finding]:
     check: Callable[[], Iterator[Finding]] | None = {
-        "workers": lambda: _check_seals(ALL, "workers", [row]),
+        "workers": lambda: check_seals(ALL, "workers", [row], seen.sealing),
+        "tallies": lambda: check_seals(ALL, "tallies", [row], seen.sealing),
         "payloads": lambda: _check_payload(row, seen, key),
     }.get(table)
     if table == "stops":
         seen.stored_stops.append(row)
+    elif table == "payload_key":
+        seen.marks.append(row["mark"])
     elif check is not None:
+        if table == "tallies":
+            seen.tallies.append(row)
         yield from check()
     else:
         yield _lies(ALL, table, "", "a table that this version does not know")
@@ -266,10 +248,21 @@ def _unproven(seen: _Seen, *, projected: bool) -> Iterator[Finding]:
     if seen.unchecked:
         what = f"{seen.unchecked} payloads are unchecked: that takes the payload key"
         yield Finding(run=ALL, seq=None, table="payloads", column="text", what=what, certain=False)
+    if seen.sealing.unchecked:
+        what = f"{seen.sealing.unchecked} seals are unchecked: that takes the payload key"
+        yield Finding(run=ALL, seq=None, table="payload_key", column="mark", what=what, certain=False)
+    if not (seen.whole and seen.sealing.key is not None):
+        why = "without the payload key, which seals the tallies" if seen.whole else "from one run alone"
+        what = (
+            f"{why}, it cannot be proven that no whole run and no signal is missing: remit ledger verify, "
+            "at the desk"
+        )
+        yield Finding(run=ALL, seq=None, table="tallies", column="number", what=what, certain=False)
     if seen.chains:
         what = (
-            f"{seen.chains} chains: that nothing was cut off their ends with all that follows from it, "
-            "or rewritten from some entry on, cannot be proven here; compare with a head kept elsewhere"
+            f"{len(seen.chains)} chains: that nothing was cut off their ends with all that follows from it, "
+            "or rewritten from some entry on, or the whole put back to an older copy, cannot be proven here; "
+            "compare with an export kept elsewhere"
         )
         yield Finding(run=ALL, seq=None, table="entries", column="seq", what=what, certain=False)
 

@@ -20,20 +20,22 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "outbox": ("id", "run", "position", "notice", "delivered_at", "seal"),
     "deliveries": ("source", "delivery", "digest", "run"),
     "stops": ("scope", "by", "at", "why"),
-    "claims": ("run", "epoch", "worker", "seal"),
+    "claims": ("run", "epoch", "worker", "released_at", "seal"),
     "signals": ("id", "run", "arrival", "kind", "by", "at", "body", "folded_seq", "seal"),
     "workers": (
         "id", "boot_id", "pid_ns", "pid", "start_time", "uid", "lock_file", "lease_until", "lease_ms", "seal",
     ),
     "payloads": ("digest", "text"),
+    "payload_key": ("mark",),
+    "tallies": ("name", "number", "digest", "seal"),
 }  # fmt: skip
 INTEGERS: Final = frozenset({
     "seq", "epoch", "fold_version", "version", "position", "attempt", "arrival", "folded_seq", "pid",
-    "start_time", "uid", "lease_ms", "attempts",
+    "start_time", "uid", "lease_ms", "attempts", "number",
 })  # fmt: skip
 NULLABLE: Final = frozenset({
     "state", "reason", "waiting_for", "once_key", "delivery_digest", "escalation", "ended_at", "due_at",
-    "once_until", "delivered_at", "digest", "folded_seq", "text", "delivery",
+    "once_until", "delivered_at", "digest", "folded_seq", "text", "delivery", "released_at",
 })  # fmt: skip
 
 

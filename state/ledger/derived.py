@@ -4,8 +4,6 @@
 Rows that no chain explains (who holds a run, what waits, who works) carry a seal over their own columns.
 """
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -35,10 +33,15 @@ def instant(text: str) -> str:
         raise UnsoundLedgerError(f"a row holds what is no instant: {text!r:.60}") from error
 
 
-def seal_of(*columns: str | int | None) -> str:
-    """Make the seal of a row that no chain explains: a digest over its other columns, in their order."""
-    text = json.dumps(columns, separators=(",", ":"), ensure_ascii=False)
-    return "sha256:" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+def folded_by(entries: Iterable[Entry], folds: Iterable[str]) -> dict[str, int]:
+    """Which entry folds each signal in, by seq; UnsoundLedgerError where none of them says so."""
+    said = {entry.body.get("id"): entry.seq for entry in entries if entry.kind is Kind.SIGNAL}
+    found: dict[str, int] = {}
+    for signal in folds:
+        if signal not in said:
+            raise UnsoundLedgerError(f"signal {signal} is folded in, but by no entry that says so")
+        found[signal] = said[signal]
+    return found
 
 
 def entry_row(entry: Entry) -> Values:

@@ -1,7 +1,8 @@
 """How a ledger leaves its database: one JSON line a row, checked later without any database.
 
-The first line says what the file is, the last how many rows came before it and what they hash to. Bodies of
-entries stand in it as the very text that was sealed.
+The first line says what the file is, the last how many rows came before it and what all lines before it
+hash to. Every line is written in one way only, so that none can be read in two; bodies of entries stand in
+it as the very text that was sealed.
 """
 
 import hashlib
@@ -43,7 +44,9 @@ def export(ledger: Source, path: Path, *, run: str | None = None) -> int:
     part = path.with_name(path.name + ".part")
     handle = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "wb") as file:
-        file.write(_line({"export": FORMAT, "run": run}))
+        head = _line({"export": FORMAT, "run": run})
+        digest.update(head)
+        file.write(head)
         for table, row in ledger.records(run):
             line = _line({"table": table, "row": row})
             digest.update(line)
@@ -91,11 +94,15 @@ class _Reader:
         self.run: str | None = None
         try:
             with path.open("rb") as file:
-                head = _parse(file.readline(MOST_LINE_BYTES))
+                raw = file.readline(MOST_LINE_BYTES)
+            head = _parse(raw)
             if head.get("export") != FORMAT:
                 self._problem = f"not an export of format {FORMAT}"
-            run = head.get("run")
-            self.run = run if isinstance(run, str) else None
+            elif not isinstance(run := head.get("run"), str | None) or set(head) != {"export", "run"}:
+                self._problem = "its first line does not say which run it is of, and that alone"
+            else:
+                self.run = run
+                self._digest.update(raw)
         except _BrokenFileError as broken:
             self._problem = str(broken)
 
@@ -117,11 +124,19 @@ class _Reader:
                 if not isinstance(table, str) or not isinstance(row, dict):
                     raise _BrokenFileError("neither a row nor the last line")
                 problem = misfit(table, row)
+                problem = problem or self._stray(table, row)
                 if problem is not None:
                     raise _BrokenFileError(problem)
                 self._digest.update(raw)
                 self._count += 1
                 yield table, row
+
+    def _stray(self, table: str, row: dict[str, Any]) -> str | None:
+        """Say why a row does not belong into an export of one run; None where it does."""
+        if self.run is None or row.get("run") == self.run or table == "payloads":
+            return None
+        whose = f"of run {row['run']!r:.40}" if "run" in row else "of the whole ledger"
+        return f"a row {whose} ({table}) in an export of run {self.run!r:.40}"
 
     def closing(self) -> Iterator[Finding]:
         """Find what the last line says otherwise."""
@@ -133,7 +148,7 @@ class _Reader:
                 f"its last line counts {self._last.get('rows')!r:.20} rows, {self._count} are there"
             )
         if self._last.get("sha256") != self._digest.hexdigest():
-            yield _about_file("its rows are not those that its last line was made for")
+            yield _about_file("its first line or its rows are not those that its last line was made for")
 
 
 def _parse(raw: bytes) -> dict[str, Any]:
@@ -143,4 +158,6 @@ def _parse(raw: bytes) -> dict[str, Any]:
         raise _BrokenFileError(f"not JSON: {error}") from error
     if not isinstance(value, dict):
         raise _BrokenFileError("not an object")
+    if _line(value) != raw:
+        raise _BrokenFileError("not written as an export is: it could be read in two ways")
     return value

@@ -10,8 +10,8 @@ from state import canonical, instants
 from state.entry import DESK, Draft, Entry, Head, head_of, seal
 from state.errors import FencedError, UnknownRunError
 from state.ledger import audit, desk
-from state.ledger.derived import attempt_rows, instant, row_from, run_row
-from state.ledger.memory_tables import Posted, Tables
+from state.ledger.derived import attempt_rows, folded_by, instant, row_from, run_row
+from state.ledger.memory_tables import Held, Posted, Tables
 from state.ledger.port import (
     Append,
     Finding,
@@ -51,7 +51,7 @@ class MemoryLedger:
         self.now = clock  # the database's clock, as an instant
         self._code, self._project, self._payload_key = code, project, payload_key
         self._lock = threading.RLock()
-        self._tables = Tables()
+        self._tables = Tables(key=payload_key)
 
     # runs
     def create(self, append: Append) -> Head:
@@ -79,9 +79,9 @@ class MemoryLedger:
             self._tables.epochs[run] = append.epoch
             self._tables.derive(run, before, row)
             if worker is not None:
-                self._tables.claims[run] = (append.epoch, worker)
-            for signal in append.folds:
-                self._tables.posted[signal].folded_seq = append.entries[-1].seq
+                self._tables.claims[run] = Held(epoch=append.epoch, worker=worker)
+            for signal, seq in folded_by(append.entries, append.folds).items():
+                self._tables.posted[signal].folded_seq = seq
             for payload in append.payloads:
                 if self._tables.texts.get(payload.digest) is None:
                     self._tables.texts[payload.digest] = payload.text
@@ -108,14 +108,15 @@ class MemoryLedger:
         return self._tables.rows[run]
 
     def _info(self, run: str, **more: Any) -> RunInfo:
-        _, worker = self._tables.claims.get(run, (0, None))
+        held = self._tables.held_by(run)
         row = row_from(run_row(run, self._tables.rows[run]), **more)
         return RunInfo(
             run=run,
             head=head_of(self._tables.chains[run]),
             epoch=self._tables.epochs[run],
-            worker=worker,
+            worker=held.worker if held is not None else None,
             row=row,
+            released=held is None and run in self._tables.claims,
         )
 
     def runs(self, query: Query) -> list[RunInfo]:
@@ -134,8 +135,7 @@ class MemoryLedger:
         """Give the claim back."""
         with self._lock:
             self._row(run)
-            if self._tables.claims.get(run, (0, ""))[0] == epoch:
-                self._tables.claims.pop(run, None)
+            self._tables.release(run, epoch=epoch, now=self.now())
 
     def claimable(self, *, limit: int = 100) -> list[RunInfo]:
         """List runs that a worker may claim now, oldest due first."""
@@ -151,9 +151,10 @@ class MemoryLedger:
         row = self._tables.rows[run]
         live = row.ended_at is None
         due = row.due_at is not None and instant(row.due_at) <= now
-        if run not in self._tables.claims:
+        held = self._tables.held_by(run)
+        if held is None:
             return due or (live and run in waiting)
-        worker = self._tables.crew.get(self._tables.claims[run][1])
+        worker = self._tables.crew.get(held.worker)
         lost = worker is None or worker[0].lease_until <= now
         return lost and (live or due)
 
@@ -163,7 +164,7 @@ class MemoryLedger:
             due = [
                 instant(row.due_at)
                 for run, row in self._tables.rows.items()
-                if row.due_at and run not in self._tables.claims
+                if row.due_at and self._tables.held_by(run) is None
             ]
             return min(due, default=None)
 
@@ -295,7 +296,7 @@ class MemoryLedger:
             draft = desk.closed_raw(run=run, by=by, at=at, why=why, unsound=unsound, head=head)
             (entry,) = self.append_desk([draft], at=at, code=self._code)
             self._tables.derive(run, before, row)
-            self._tables.claims.pop(run, None)
+            self._tables.release(run, now=self.now())
             return entry
 
     # payloads, outbox

@@ -6,10 +6,11 @@ from typing import Any
 
 from state import canonical
 from state.entry import Entry, head_of
-from state.ledger.derived import entry_row, instant, notice_id, rows_of, seal_of
+from state.ledger.derived import entry_row, instant, notice_id, rows_of
 from state.ledger.payload import references
 from state.ledger.port import Limit, Record, Row, Signal, Stop, Worker
 from state.ledger.refusals import Present, matches
+from state.ledger.seals import CHAINS, SIGNALS, key_mark, seal_of, tally_row
 from state.ledger.stuck import is_ended_raw
 
 
@@ -32,15 +33,25 @@ class Notice:
     delivered_at: str | None = None
 
 
+@dataclass(slots=True, kw_only=True)
+class Held:
+    """Who holds a run, or held it until ``released_at``."""
+
+    epoch: int
+    worker: str
+    released_at: str | None = None
+
+
 class Tables:
     """Chains, and everything beside them, as one process knows it."""
 
-    def __init__(self) -> None:
-        """Begin with nothing."""
+    def __init__(self, *, key: bytes | None) -> None:
+        """Begin with nothing; ``key`` is what seals are made with."""
+        self._key = key
         self.chains: dict[str, list[Entry]] = {}
         self.epochs: dict[str, int] = {}
         self.rows: dict[str, Row] = {}
-        self.claims: dict[str, tuple[int, str]] = {}
+        self.claims: dict[str, Held] = {}
         self.held: dict[str, str] = {}
         self.came: dict[tuple[str, str], tuple[str, str | None]] = {}
         self.needs: dict[str, set[str]] = {}
@@ -84,9 +95,21 @@ class Tables:
         posted = self.posted.get(signal)
         return posted is not None and posted.signal.run == run and posted.folded_seq is None
 
+    def held_by(self, run: str) -> Held | None:
+        """Return the claim on ``run`` that is in force."""
+        claim = self.claims.get(run)
+        return claim if claim is not None and claim.released_at is None else None
+
+    def release(self, run: str, *, epoch: int | None = None, now: str) -> None:
+        """Mark the claim that is in force (of ``epoch`` alone, if given) as given back, if there is one."""
+        held = self.held_by(run)
+        if held is not None and epoch in (None, held.epoch):
+            held.released_at = now
+
     def leased(self, run: str) -> tuple[str, str] | None:
         """Return the worker that holds ``run`` and until when its lease is; None where none is registered."""
-        worker = self.crew.get(self.claims.get(run, (0, ""))[1])
+        held = self.held_by(run)
+        worker = self.crew.get(held.worker) if held is not None else None
         return (worker[0].id, worker[0].lease_until) if worker is not None else None
 
     def present(self, run: str, row: Row | None) -> Present | None:
@@ -96,7 +119,8 @@ class Tables:
         return Present(
             head=head_of(self.chains[run]),
             epoch=self.epochs[run],
-            held=run in self.claims,
+            held=self.held_by(run) is not None,
+            claimed=run in self.claims,
             holds=frozenset(row.holds),
             notices=frozenset(notice_id(notice) for notice in row.outbox),
             once_key=row.once_key,
@@ -144,7 +168,10 @@ class Tables:
             for scope, stop in sorted(self.stopping.items()):
                 yield "stops", {"scope": scope, "by": stop.by, "at": stop.at, "why": stop.why}
             for worker, lease_ms in self.crew.values():
-                yield "workers", _worker_row(worker, lease_ms)
+                yield "workers", self._worker_row(worker, lease_ms)
+            yield "payload_key", {"mark": key_mark(self._key)}
+            for name, members in ((CHAINS, self.chains), (SIGNALS, self.posted)):
+                yield "tallies", tally_row(name, members, key=self._key)
         for digest, text in sorted(self.texts.items()):
             if run is None or digest in wanted:
                 yield "payloads", {"digest": digest, "text": text}
@@ -163,36 +190,37 @@ class Tables:
             for row in rows:
                 yield table, self._delivery_of(row) if table == "outbox" else row
         if run in self.claims:
-            epoch, worker = self.claims[run]
-            yield (
-                "claims",
-                {"run": run, "epoch": epoch, "worker": worker, "seal": seal_of(run, epoch, worker)},
-            )
+            held = self.claims[run]
+            columns = {
+                "run": run, "epoch": held.epoch, "worker": held.worker, "released_at": held.released_at,
+            }  # fmt: skip
+            yield "claims", self._sealed(columns)
         for posted in self.posted.values():
             if posted.signal.run == run:
-                yield "signals", _signal_row(posted)
+                yield "signals", self._signal_row(posted)
 
     def _delivery_of(self, row: dict[str, Any]) -> dict[str, Any]:
         at = self.notices[row["id"]].delivered_at
-        return {**row, "delivered_at": at, "seal": seal_of(row["id"], at)}
+        return {**row, "delivered_at": at, "seal": seal_of(row["id"], at, key=self._key)}
 
+    def _signal_row(self, posted: Posted) -> dict[str, Any]:
+        s = posted.signal
+        row: dict[str, Any] = {
+            "id": s.id, "run": s.run, "arrival": posted.arrival, "kind": s.kind, "by": s.by, "at": s.at,
+            "body": canonical.dumps(s.body), "folded_seq": posted.folded_seq,
+        }  # fmt: skip
+        return self._sealed(row)
 
-def _signal_row(posted: Posted) -> dict[str, Any]:
-    s = posted.signal
-    row: dict[str, Any] = {
-        "id": s.id, "run": s.run, "arrival": posted.arrival, "kind": s.kind, "by": s.by, "at": s.at,
-        "body": canonical.dumps(s.body), "folded_seq": posted.folded_seq,
-    }  # fmt: skip
-    return {**row, "seal": seal_of(*row.values())}
+    def _worker_row(self, worker: Worker, lease_ms: int) -> dict[str, Any]:
+        row: dict[str, Any] = {
+            "id": worker.id, "boot_id": worker.boot_id, "pid_ns": worker.pid_ns, "pid": worker.pid,
+            "start_time": worker.start_time, "uid": worker.uid, "lock_file": worker.lock_file,
+            "lease_until": worker.lease_until, "lease_ms": lease_ms,
+        }  # fmt: skip
+        return self._sealed(row)
 
-
-def _worker_row(worker: Worker, lease_ms: int) -> dict[str, Any]:
-    row: dict[str, Any] = {
-        "id": worker.id, "boot_id": worker.boot_id, "pid_ns": worker.pid_ns, "pid": worker.pid,
-        "start_time": worker.start_time, "uid": worker.uid, "lock_file": worker.lock_file,
-        "lease_until": worker.lease_until, "lease_ms": lease_ms,
-    }  # fmt: skip
-    return {**row, "seal": seal_of(*row.values())}
+    def _sealed(self, row: dict[str, Any]) -> dict[str, Any]:
+        return {**row, "seal": seal_of(*row.values(), key=self._key)}
 
 
 def _counts(row: Row, limit: Limit) -> bool:

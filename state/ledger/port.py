@@ -62,6 +62,7 @@ Project = Callable[[Sequence[Entry]], Row]
 class RunInfo:
     """A run as the derived table shows it, with its head and holder (None: free).
 
+    ``released``: its last holder gave it back by its own word, which is more than that none is known.
     ``row.attempts`` and ``row.outbox`` are filled by ``info`` only, and empty in lists of runs.
     """
 
@@ -70,6 +71,7 @@ class RunInfo:
     epoch: int
     worker: str | None
     row: Row
+    released: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +132,8 @@ class Append:
     """One append to a run's chain by its holder: entries in order, and the row that follows from them.
 
     ``stop_scopes``: scopes (``desk``, ``runbook:ID``, ``resource:NAME``) whose stop refuses the whole append.
-    ``folds``: ids of the signals that these entries fold in. ``limits``: each refuses once reached.
+    ``folds``: ids of the signals that these entries fold in, each by an entry ``signal`` that names it.
+    ``limits``: each refuses once reached.
     """
 
     run: str
@@ -245,6 +248,8 @@ class Ledger(Protocol):
 
     def release(self, run: str, epoch: int) -> None:
         """Give the claim back so that another worker may claim at once (leaving the graph); no entry.
+
+        The claim stays, with a mark: a release is something that can be shown, not the absence of a claim.
 
         Nothing happens where the claim of that epoch is not in force any more.
         """

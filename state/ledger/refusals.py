@@ -22,7 +22,7 @@ from state.errors import (
     UnknownSignalError,
     UnsoundLedgerError,
 )
-from state.ledger.derived import notice_id
+from state.ledger.derived import folded_by, notice_id
 from state.ledger.port import Append, Limit
 
 
@@ -36,7 +36,10 @@ class How(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Present:
-    """A run as the store has it now; ``held``: its claim is in force; ``ended_raw``: nothing is appended."""
+    """A run as the store has it now.
+
+    ``held``: its claim is in force; ``claimed``: it was ever claimed; ``ended_raw``: nothing is appended.
+    """
 
     head: Head
     epoch: int
@@ -46,6 +49,7 @@ class Present:
     once_key: str | None
     delivery: str | None
     ended_raw: bool = False
+    claimed: bool = False
 
 
 class View(Protocol):
@@ -87,6 +91,7 @@ def check_shape(append: Append, how: How) -> None:
         if (entry.kind is Kind.CLAIMED) is not (how is How.CLAIM and place == 0):
             raise UnsoundLedgerError(f"a {how} whose entry {entry.seq} is {entry.kind}")
         head = Head(seq=entry.seq, hash=entry.hash)
+    folded_by(append.entries, append.folds)
 
 
 def check_next(entry: Entry, *, run: str, epoch: int, head: Head) -> None:

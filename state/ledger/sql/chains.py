@@ -10,11 +10,13 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 
 from state.entry import Entry, Head
 from state.errors import HeadMovedError
-from state.ledger.derived import attempt_rows, delivery_rows, entry_row, outbox_rows, run_row, seal_of
+from state.ledger.derived import attempt_rows, delivery_rows, entry_row, folded_by, outbox_rows, run_row
 from state.ledger.port import Append, Row
 from state.ledger.refusals import How, Present, check_append
+from state.ledger.seals import CHAINS, seal_of
 from state.ledger.sql import schema
 from state.ledger.sql.statement import Statement, inserting
+from state.ledger.sql.tally import Tally
 from state.ledger.sql.view import SqlView, ViewStatements
 from state.ledger.stuck import check_end, is_ended_raw
 
@@ -25,9 +27,10 @@ _RUN_COLUMNS = tuple(column.name for column in schema.runs.columns)
 class Chains:
     """Stores appends. Everything that may refuse is asked before anything is written."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        """Compile the statements for ``dialect``."""
+    def __init__(self, dialect: Dialect, *, key: bytes | None, tally: Tally) -> None:
+        """Compile the statements for ``dialect``; ``key`` is what seals are made with."""
         s = schema
+        self._key, self._tally = key, tally
         of_run: BindParameter[str] = bindparam("of_run")
         self._asks = ViewStatements(dialect)
         self._begin = Statement(inserting(s.heads), dialect)
@@ -41,7 +44,14 @@ class Chains:
         self._head = Statement(select(s.heads.c.seq, s.heads.c.hash).where(s.heads.c.run == of_run), dialect)
         self._enter = Statement(inserting(s.entries), dialect)
         self._present = Statement(
-            select(s.heads.c.seq, s.heads.c.hash, s.heads.c.epoch, s.claims.c.epoch, *s.runs.columns)
+            select(
+                s.heads.c.seq,
+                s.heads.c.hash,
+                s.heads.c.epoch,
+                s.claims.c.worker,
+                s.claims.c.released_at,
+                *s.runs.columns,
+            )
             .select_from(s.heads)
             .join(s.runs, s.runs.c.run == s.heads.c.run)
             .outerjoin(s.claims, s.claims.c.run == s.heads.c.run)
@@ -51,12 +61,17 @@ class Chains:
         self._new_run = Statement(inserting(s.runs), dialect)
         changed: dict[str, Any] = {name: bindparam(name) for name in _RUN_COLUMNS if name != "run"}
         self._set_run = Statement(update(s.runs).where(s.runs.c.run == of_run).values(changed), dialect)
-        self._unclaim = Statement(delete(s.claims).where(s.claims.c.run == of_run), dialect)
         self._claim = Statement(inserting(s.claims), dialect)
+        claim: dict[str, Any] = {name: bindparam(name) for name in ("epoch", "worker", "released_at", "seal")}
+        self._reclaim = Statement(update(s.claims).where(s.claims.c.run == of_run).values(claim), dialect)
+        held = s.claims.c.run == of_run
+        self._held = Statement(
+            select(s.claims.c.epoch, s.claims.c.worker).where(held, s.claims.c.released_at.is_(None)), dialect
+        )
         self._leased = Statement(
             select(s.workers.c.id, s.workers.c.lease_until)
             .join(s.claims, s.claims.c.worker == s.workers.c.id)
-            .where(s.claims.c.run == of_run),
+            .where(s.claims.c.run == of_run, s.claims.c.released_at.is_(None)),
             dialect,
         )
         self._tables = {
@@ -89,6 +104,7 @@ class Chains:
         last = entries[-1]
         if head is None:
             self._begin.run(cursor, run=last.run, seq=last.seq, hash=last.hash, epoch=last.epoch)
+            self._tally.count(cursor, CHAINS, last.run)
         else:
             moved = self._move.run(
                 cursor, of_run=last.run, old_seq=head.seq, old_hash=head.hash, old_epoch=epoch,
@@ -114,13 +130,29 @@ class Chains:
         self._derive(cursor, append.row, before=before, after=after, attempts=attempts)
         self._notify(cursor, notices, before=json.loads(before["notices"]) if before else [])
         if worker is not None:
-            self._unclaim.run(cursor, of_run=append.run)
-            seal = seal_of(append.run, append.epoch, worker)
-            self._claim.run(cursor, run=append.run, epoch=append.epoch, worker=worker, seal=seal)
+            known = present is not None and present.claimed
+            self.hold(cursor, append.run, append.epoch, worker, released_at=None, known=known)
         last = append.entries[-1]
-        for signal in append.folds:
-            self._fold_in(cursor, signal, last.seq)
+        for signal, seq in folded_by(append.entries, append.folds).items():
+            self._fold_in(cursor, signal, seq)
         return Head(seq=last.seq, hash=last.hash)
+
+    def hold(
+        self, cursor: DBAPICursor, run: str, epoch: int, worker: str, *, released_at: str | None, known: bool
+    ) -> None:
+        """Write who holds ``run``, or held it until ``released_at``; ``known``: it was claimed before."""
+        seal = seal_of(run, epoch, worker, released_at, key=self._key)
+        values = {"epoch": epoch, "worker": worker, "released_at": released_at, "seal": seal}
+        if known:
+            self._reclaim.run(cursor, of_run=run, **values)
+        else:
+            self._claim.run(cursor, run=run, **values)
+
+    def release(self, cursor: DBAPICursor, run: str, *, epoch: int | None = None, now: str) -> None:
+        """Mark the claim that is in force (of ``epoch`` alone, if given) as given back, if there is one."""
+        found = self._held.row(cursor, of_run=run)
+        if found is not None and epoch in (None, found[0]):
+            self.hold(cursor, run, found[0], found[1], released_at=now, known=True)
 
     def end(self, cursor: DBAPICursor, run: str, row: Row, *, head: Head, now: str) -> None:
         """Make ``row`` the last of a stuck run and free what it had, or raise why it is refused."""
@@ -131,18 +163,19 @@ class Chains:
         check_end(run, present=present, head=head, holder=(leased[0], leased[1]) if leased else None, now=now)
         self._derive(cursor, row, before=before, after=after, attempts=attempts)
         self._notify(cursor, notices, before=json.loads(before["notices"]) if before else [])
-        self._unclaim.run(cursor, of_run=run)
+        self.release(cursor, run, now=now)
 
     def _stands(self, cursor: DBAPICursor, run: str) -> tuple[Present | None, Values | None]:
         """A run as it is now, and the columns of its row; None where it has not begun."""
         found = self._present.row(cursor, of_run=run)
         if found is None:
             return None, None
-        before: Values = dict(zip(_RUN_COLUMNS, found[4:], strict=True))
+        before: Values = dict(zip(_RUN_COLUMNS, found[5:], strict=True))
         present = Present(
             head=Head(seq=found[0], hash=found[1]),
             epoch=found[2],
-            held=found[3] is not None,
+            held=found[3] is not None and found[4] is None,
+            claimed=found[3] is not None,
             holds=_listed(before["holds"]),
             notices=_listed(before["notices"]),
             once_key=before["once_key"],
@@ -187,13 +220,13 @@ class Chains:
             if notice["id"] in before:
                 self._place_notice.run(cursor, of_id=notice["id"], place=notice["position"])
             else:
-                seal = seal_of(notice["id"], None)
+                seal = seal_of(notice["id"], None, key=self._key)
                 self._put_notice.run(cursor, **notice, delivered_at=None, seal=seal)
 
     def _fold_in(self, cursor: DBAPICursor, signal: str, seq: int) -> None:
         found = self._signal.row(cursor, of_id=signal)
         if found is not None:
-            self._fold.run(cursor, of_id=signal, folded=seq, seal=seal_of(*found[:-2], seq))
+            self._fold.run(cursor, of_id=signal, folded=seq, seal=seal_of(*found[:-2], seq, key=self._key))
 
 
 def _listed(text: str) -> frozenset[str]:

@@ -8,10 +8,12 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 
 from state import canonical, instants
 from state.errors import FencedError, UnknownRunError
-from state.ledger.derived import seal_of
 from state.ledger.port import Signal, Worker
-from state.ledger.sql.schema import claims, outbox, runs, signals, workers
+from state.ledger.seals import SIGNALS, seal_of
+from state.ledger.sql.chains import Chains
+from state.ledger.sql.schema import outbox, runs, signals, workers
 from state.ledger.sql.statement import Statement, inserting
+from state.ledger.sql.tally import Tally
 
 MS = 1000
 
@@ -19,17 +21,15 @@ MS = 1000
 class Presence:
     """Writes who works, who holds, what waits and what was delivered, inside a transaction of the writer."""
 
-    def __init__(self, dialect: Dialect) -> None:
-        """Compile the statements for ``dialect``."""
+    def __init__(self, dialect: Dialect, chains: Chains, *, key: bytes | None, tally: Tally) -> None:
+        """Compile the statements for ``dialect``; ``key`` is what seals are made with."""
+        self._chains, self._key, self._tally = chains, key, tally
         worker = workers.c.id == bindparam("of_id")
         notice = outbox.c.id == bindparam("of_id")
         of_run = bindparam("of_run", type_=runs.c.run.type)
         self._worker = Statement(select(*workers.columns).where(worker), dialect)
         self._remove = Statement(delete(workers).where(worker), dialect)
         self._enrol = Statement(inserting(workers), dialect)
-        self._release = Statement(
-            delete(claims).where(claims.c.run == of_run, claims.c.epoch == bindparam("of_epoch")), dialect
-        )
         self._run = Statement(select(runs.c.run).where(runs.c.run == of_run), dialect)
         self._known = Statement(select(signals.c.id).where(signals.c.id == bindparam("of_id")), dialect)
         self._arrival = Statement(select(func.max(signals.c.arrival)).where(signals.c.run == of_run), dialect)
@@ -59,17 +59,17 @@ class Presence:
 
     def _replace(self, cursor: DBAPICursor, columns: tuple[str | int, ...]) -> None:
         self._remove.run(cursor, of_id=columns[0])
-        values = dict(zip(workers.columns.keys(), (*columns, seal_of(*columns)), strict=True))
+        values = dict(zip(workers.columns.keys(), (*columns, seal_of(*columns, key=self._key)), strict=True))
         self._enrol.run(cursor, **values)
 
     def forget(self, cursor: DBAPICursor, worker: str) -> None:
         """Remove a worker; what it holds can be claimed from then on."""
         self._remove.run(cursor, of_id=worker)
 
-    def release(self, cursor: DBAPICursor, run: str, epoch: int) -> None:
-        """Give the claim of that epoch back, if it is in force."""
-        if self._release.run(cursor, of_run=run, of_epoch=epoch) == 0:
-            self._exists(cursor, run)
+    def release(self, cursor: DBAPICursor, run: str, epoch: int, *, now: str) -> None:
+        """Give the claim of that epoch back, if it is in force; UnknownRunError."""
+        self._exists(cursor, run)
+        self._chains.release(cursor, run, epoch=epoch, now=now)
 
     def _exists(self, cursor: DBAPICursor, run: str) -> None:
         if self._run.row(cursor, of_run=run) is None:
@@ -84,12 +84,13 @@ class Presence:
         found = self._arrival.row(cursor, of_run=signal.run)
         arrival = (found[0] or 0) + 1 if found else 1
         columns = (signal.id, signal.run, arrival, signal.kind, signal.by, signal.at, body, None)
-        values = dict(zip(signals.columns.keys(), (*columns, seal_of(*columns)), strict=True))
+        values = dict(zip(signals.columns.keys(), (*columns, seal_of(*columns, key=self._key)), strict=True))
         self._post.run(cursor, **values)
+        self._tally.count(cursor, SIGNALS, signal.id)
         return True
 
     def deliver(self, cursor: DBAPICursor, notice: str, now: str) -> None:
         """Mark a notice as delivered, once."""
         found = self._notice.row(cursor, of_id=notice)
         if found is not None and found[0] is None:
-            self._deliver.run(cursor, of_id=notice, now=now, sealed=seal_of(notice, now))
+            self._deliver.run(cursor, of_id=notice, now=now, sealed=seal_of(notice, now, key=self._key))

@@ -26,7 +26,7 @@ from state.ledger.sql.schema import (
 MOST_RUNS = 1_000
 
 _INFO = (
-    select(heads.c.seq, heads.c.hash, heads.c.epoch, claims.c.worker, *runs.columns)
+    select(heads.c.seq, heads.c.hash, heads.c.epoch, claims.c.worker, claims.c.released_at, *runs.columns)
     .select_from(runs)
     .join(heads, heads.c.run == runs.c.run)
     .outerjoin(claims, claims.c.run == runs.c.run)
@@ -34,14 +34,15 @@ _INFO = (
 
 
 def _info(found: Any, **more: Any) -> RunInfo:
-    seq, hashed, epoch, worker, *columns = found
+    seq, hashed, epoch, worker, released_at, *columns = found
     values = dict(zip(runs.columns.keys(), columns, strict=True))
     return RunInfo(
         run=values["run"],
         head=Head(seq=seq, hash=hashed),
         epoch=epoch,
-        worker=worker,
+        worker=worker if released_at is None else None,
         row=row_from(values, **more),
+        released=released_at is not None,
     )
 
 
@@ -92,7 +93,7 @@ def listed(connection: Connection, query: Select[Any]) -> list[RunInfo]:
     return [_info(found) for found in connection.execute(query)]
 
 
-_FREE = claims.c.run.is_(None)  # in a query that joins claims to runs
+_FREE = or_(claims.c.run.is_(None), claims.c.released_at.is_not(None))  # where claims are joined to runs
 _LIVE = runs.c.ended_at.is_(None)
 
 
@@ -103,7 +104,7 @@ def claimable(connection: Connection, now: str, limit: int) -> list[RunInfo]:
     lost = (
         select(claims.c.run)
         .outerjoin(workers, workers.c.id == claims.c.worker)
-        .where(or_(workers.c.id.is_(None), workers.c.lease_until <= now))
+        .where(claims.c.released_at.is_(None), or_(workers.c.id.is_(None), workers.c.lease_until <= now))
     )
     limit = max(0, limit)
     questions = (

@@ -100,7 +100,14 @@ deliveries = _table(
 stops = _table("stops", _text("scope", key=True), _text("by"), _text("at"), _text("why"))
 
 # what no chain explains: under a seal
-claims = _table("claims", _text("run", key=True), _int("epoch"), _text("worker"), _text("seal"))
+claims = _table(
+    "claims",
+    _text("run", key=True),
+    _int("epoch"),
+    _text("worker"),
+    _text("released_at", null=True),
+    _text("seal"),
+)
 signals = _table(
     "signals",
     _text("id", key=True),
@@ -130,6 +137,10 @@ workers = _table(
 # free text: under a keyed digest that stands in a chain
 payloads = _table("payloads", _text("digest", key=True), _text("text", null=True))
 
+# of the whole ledger: which key it was made with, and how many there are of what can vanish without a trace
+payload_key = _table("payload_key", _text("mark", key=True))
+tallies = _table("tallies", _text("name", key=True), _int("number"), _text("digest"), _text("seal"))
+
 LIVE: Final = text("ended_at IS NULL")
 INDEXES: Final = (
     Index("runs_due", runs.c.due_at, sqlite_where=text("due_at IS NOT NULL")),
@@ -152,5 +163,5 @@ INDEXES: Final = (
     Index("deliveries_run", deliveries.c.run),
     Index("signals_run", signals.c.run, signals.c.arrival),
     Index("signals_waiting", signals.c.run, sqlite_where=text("folded_seq IS NULL")),
-    Index("claims_worker", claims.c.worker),
+    Index("claims_worker", claims.c.worker, sqlite_where=text("released_at IS NULL")),
 )

@@ -3,17 +3,15 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
 from sqlalchemy import URL, Engine, NullPool, QueuePool, create_engine, event
-from sqlalchemy.engine import Connection
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from state.entry import GENESIS
 from state.errors import StorageError
-from state.ledger.port import Finding
 
 BUSY_MS: Final = 5_000
 PAGE_BYTES: Final = 8192
@@ -44,7 +42,14 @@ _FOLDS: Final = """(
     AND OLD.folded_seq IS NULL AND NEW.folded_seq IS NOT NULL
 ) IS NOT TRUE"""
 
-
+_HELD: Final = """(
+    NEW.run = OLD.run AND (
+        (NEW.epoch > OLD.epoch AND NEW.released_at IS NULL)
+        OR (NEW.epoch = OLD.epoch AND NEW.worker = OLD.worker
+            AND OLD.released_at IS NULL AND NEW.released_at IS NOT NULL)
+    )
+) IS NOT TRUE"""
+_ONE_MORE: Final = "(NEW.name = OLD.name AND NEW.number = OLD.number + 1) IS NOT TRUE"
 _RAW: Final = "state = 'closed_by_human' AND reason = 'aborted_raw'"
 
 
@@ -82,6 +87,30 @@ GUARDS: Final[Mapping[str, str]] = {
     ),
     "signals_update": _refuse("signals_update", "UPDATE ON signals", "a signal is folded once", _FOLDS),
     "signals_delete": _refuse("signals_delete", "DELETE ON signals", "a signal is never removed"),
+    "claims_insert": _refuse(
+        "claims_insert", "INSERT ON claims", "a claim is never replaced", _again("claims", "run")
+    ),
+    "claims_update": _refuse(
+        "claims_update", "UPDATE ON claims", "a claim is released once, or followed by the next", _HELD
+    ),
+    "claims_delete": _refuse("claims_delete", "DELETE ON claims", "a claim is never removed"),
+    "tallies_insert": _refuse(
+        "tallies_insert", "INSERT ON tallies", "a tally is never replaced", _again("tallies", "name")
+    ),
+    "tallies_update": _refuse("tallies_update", "UPDATE ON tallies", "a tally counts one by one", _ONE_MORE),
+    "tallies_delete": _refuse("tallies_delete", "DELETE ON tallies", "a tally is never removed"),
+    "payload_key_insert": _refuse(
+        "payload_key_insert",
+        "INSERT ON payload_key",
+        "a ledger has one payload key",
+        "EXISTS (SELECT 1 FROM payload_key)",
+    ),
+    "payload_key_update": _refuse(
+        "payload_key_update", "UPDATE ON payload_key", "a ledger has one payload key"
+    ),
+    "payload_key_delete": _refuse(
+        "payload_key_delete", "DELETE ON payload_key", "a ledger has one payload key"
+    ),
 }
 """Name to text of every trigger of revision 0001; a released one is replaced by a migration, not edited."""
 
@@ -234,15 +263,3 @@ def reading_engine(path: Path) -> Engine:
 def upgrading_engine(path: Path) -> Engine:
     """Make the engine that changes the schema, in one transaction, for whoever holds the writer's lock."""
     return _engine(path, "BEGIN IMMEDIATE", poolclass=NullPool)
-
-
-def check_guards(connection: Connection) -> Iterator[Finding]:
-    """Find what is missing or changed of what makes the database itself refuse."""
-    found = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
-    standing: dict[str, str] = {row.name: row.sql for row in found}
-    for name in sorted(GUARDS.keys() | standing.keys()):
-        if standing.get(name) != GUARDS.get(name):
-            what = (
-                f"trigger {name} was dropped, changed or added: what was written since was not refused by it"
-            )
-            yield Finding(run="*", seq=None, table="sqlite_master", column="sql", what=what)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from state import instants
 from state.entry import Draft, Entry, Head
-from state.errors import StorageError
+from state.errors import PayloadKeyError, StorageError
 from state.ledger import audit, desk
 from state.ledger.derived import instant
 from state.ledger.port import (
@@ -36,7 +36,9 @@ from state.ledger.sql.glance import Glances
 from state.ledger.sql.presence import MS, Presence
 from state.ledger.sql.records import every_record
 from state.ledger.sql.schema import payloads, stops, workers
-from state.ledger.sql.sqlite import SqliteWriter, check_guards, reading_engine
+from state.ledger.sql.sqlite import SqliteWriter, reading_engine
+from state.ledger.sql.standing import check_schema, unreadable
+from state.ledger.sql.tally import Tally
 from state.ledger.sql.view import counting
 from state.ledger.sql.writer import Job, Writer
 from state.ledger.stuck import row_to_end
@@ -61,15 +63,17 @@ class SqlLedger:
         project: Project | None,
         payload_key: bytes | None,
         clock: Callable[[], str] | None,
+        locked: str | None = None,
     ) -> None:
-        """Take over ``connection``, which is open on ``path`` at this program's schema."""
-        self.path = path
+        """Take over ``connection``, open on ``path``; ``locked``: why nothing may be written."""
+        self.path, self._locked = path, locked
         self.now: Callable[[], str] = clock or system_clock  # the database's clock, as an instant
         self._code, self._project, self._payload_key = code, project, payload_key
         dialect = make_url("sqlite://").get_dialect()()
-        self._chains = Chains(dialect)
+        tally = Tally(dialect, key=payload_key)
+        self._chains = Chains(dialect, key=payload_key, tally=tally)
         self._desk = Desk(dialect, self._chains)
-        self._presence = Presence(dialect)
+        self._presence = Presence(dialect, self._chains, key=payload_key, tally=tally)
         self._engine = reading_engine(path)
         self._glances = Glances(path, dialect)
         self._writer = Writer(connection)
@@ -83,6 +87,8 @@ class SqlLedger:
             raise StorageError(f"the database could not be read: {error.orig}") from error
 
     def _write(self, job: Job[T]) -> T:
+        if self._locked is not None:
+            raise PayloadKeyError(self._locked)
         return self._writer.run(job)
 
     # runs
@@ -139,7 +145,7 @@ class SqlLedger:
 
     def release(self, run: str, epoch: int) -> None:
         """Give the claim back."""
-        self._write(lambda cursor: self._presence.release(cursor, run, epoch))
+        self._write(lambda cursor: self._presence.release(cursor, run, epoch, now=self.now()))
 
     def claimable(self, *, limit: int = 100) -> list[RunInfo]:
         """List runs that a worker may claim now, oldest due first."""
@@ -256,9 +262,15 @@ class SqlLedger:
     # proof
     def verify(self) -> Iterator[Finding]:
         """Check every chain, and every table against the chains, as of one moment."""
-        yield from audit.findings(self.records(), project=self._project, payload_key=self._payload_key)
         with self._reading() as connection:
-            yield from check_guards(connection)
+            found = list(check_schema(connection))
+        yield from found
+        try:
+            yield from audit.findings(self.records(), project=self._project, payload_key=self._payload_key)
+        except StorageError as error:
+            if not found:
+                raise
+            yield unreadable(error)
 
     def records(self, run: str | None = None) -> Iterator[Record]:
         """Read every row of every table as of one moment, grouped by run."""

@@ -6,9 +6,10 @@ import sys
 import pytest
 
 from state.ledger.columns import misfit
-from state.ledger.derived import instant, seal_of
+from state.ledger.derived import instant
 from state.ledger.payload import payload_of, references
 from state.ledger.refusals import matches
+from state.ledger.seals import seal_of
 
 
 def test_a_payload_is_named_by_a_keyed_digest() -> None:

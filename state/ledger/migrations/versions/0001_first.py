@@ -29,12 +29,13 @@ def upgrade() -> None:
     sa.Column('run', sa.Text(), nullable=False),
     sa.Column('epoch', sa.Integer(), autoincrement=False, nullable=False),
     sa.Column('worker', sa.Text(), nullable=False),
+    sa.Column('released_at', sa.Text(), nullable=True),
     sa.Column('seal', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('run'),
     sqlite_strict=True,
     sqlite_with_rowid=False
     )
-    op.create_index('claims_worker', 'claims', ['worker'], unique=False)
+    op.create_index('claims_worker', 'claims', ['worker'], unique=False, sqlite_where=sa.text('released_at IS NULL'))
     op.create_table('deliveries',
     sa.Column('source', sa.Text(), nullable=False),
     sa.Column('delivery', sa.Text(), nullable=False),
@@ -160,6 +161,21 @@ def upgrade() -> None:
     sa.Column('at', sa.Text(), nullable=False),
     sa.Column('why', sa.Text(), nullable=False),
     sa.PrimaryKeyConstraint('scope'),
+    sqlite_strict=True,
+    sqlite_with_rowid=False
+    )
+    op.create_table('payload_key',
+    sa.Column('mark', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('mark'),
+    sqlite_strict=True,
+    sqlite_with_rowid=False
+    )
+    op.create_table('tallies',
+    sa.Column('name', sa.Text(), nullable=False),
+    sa.Column('number', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('digest', sa.Text(), nullable=False),
+    sa.Column('seal', sa.Text(), nullable=False),
+    sa.PrimaryKeyConstraint('name'),
     sqlite_strict=True,
     sqlite_with_rowid=False
     )
