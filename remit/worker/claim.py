@@ -55,12 +55,11 @@ class Claimant:
         return dead
 
     def _predecessor(self, info: RunInfo, task: Task) -> dict[str, Any] | None:
+        """What became of the last holder. That nobody is known to hold the run is no release."""
         if not task.claims:
             return None
         last = task.claims[-1]
-        ended = (
-            "released" if info.worker is None or last.worker == self.identity.worker.id else self._prove(last)
-        )
+        ended = "released" if info.released or last.worker == self.identity.worker.id else self._prove(last)
         return {"epoch": last.epoch, "worker": last.worker, "ended": str(ended)}
 
     def _prove(self, claim: Claim) -> Ended:
