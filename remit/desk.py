@@ -20,6 +20,7 @@ from remit.folder import Candidate, Folder, read_folder
 from remit.intake.principal import Asker
 from remit.settings import Settings
 from state.entry import DESK, Draft
+from state.errors import PayloadKeyError
 from state.ledger.port import Ledger
 
 KEY_FILE: Final = "payload_key"
@@ -209,14 +210,32 @@ def open_ledger(settings: Settings) -> Ledger:
     from state.projection import project
 
     settings.private.mkdir(mode=0o700, exist_ok=True)
-    return opened(settings.ledger_path, code=program(), project=project, payload_key=payload_key(settings))
+    key = payload_key(settings)
+    try:
+        return opened(settings.ledger_path, code=program(), project=project, payload_key=key)
+    except PayloadKeyError as error:
+        raise DeskError(
+            str(error),
+            code="payload_key_other",
+            hint=f"put the very key of this ledger into {_key_file(settings)}",
+        ) from error
 
 
 def payload_key(settings: Settings) -> bytes:
-    """Read the key of the payload digests, made at the first use in a 0600 file; DeskError."""
-    folder = settings.private / "secrets"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path = folder / KEY_FILE
+    """Read the key of payloads and seals, made at the first use in a 0600 file; DeskError.
+
+    It is never made anew for a ledger that was made with one: what stands there could not be proven any more.
+    """
+    from state.ledger.sql.opening import keeps_a_key
+
+    path = _key_file(settings)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not path.exists() and keeps_a_key(settings.ledger_path):
+        raise DeskError(
+            f"{path} is missing, and with it the key that {settings.ledger_path} was made with",
+            code="payload_key_missing",
+            hint="put it back from your backup (a second desk on one ledger: copy it from the first)",
+        )
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
@@ -225,6 +244,10 @@ def payload_key(settings: Settings) -> bytes:
     with os.fdopen(descriptor, "w") as file:
         file.write(key)
     return bytes.fromhex(key)
+
+
+def _key_file(settings: Settings) -> Path:
+    return settings.private / "secrets" / KEY_FILE
 
 
 def _read_key(path: Path) -> bytes:
