@@ -17,8 +17,8 @@ T0 = "2026-11-23T21:00:00.000000Z"
 def terms() -> dict[str, object]:
     return {
         "runbook": "r", "version": 1, "title": "t", "inputs": {}, "target": "x", "mode": "delegated",
-        "solo": True, "pins": {"bundle": "sha256:0"}, "once_key": None, "once_span_ms": None, "delivery": None,
-        "deadline_ms": 1000, "severity": "low", "requester": "ann",
+        "solo": True, "pins": {"bundle": "sha256:0"}, "once_key": None, "once_span_ms": None,
+        "delivery": None, "deadline_ms": 1000, "severity": "low", "requester": "ann",
     }  # fmt: skip
 
 
