@@ -23,6 +23,7 @@ def record_of(
     """The record of a run. ``text``: the words of the request, None where they were erased."""
     escalation = task.open_escalation
     ended = task.closed is not None
+    refuted = _shown_absent(task, entries)
     record: dict[str, Any] = {
         "schema": SCHEMA,
         "run": task.run,
@@ -36,7 +37,7 @@ def record_of(
         "started_at": task.claims[0].at if task.claims else None,
         "ended_at": task.ended_at,
         "final": final_of(task, entries),
-        "writes": [_write(o, a) for o, a in _sends(task)],
+        "writes": [_write(o, a, refuted) for o, a in _sends(task)],
         "retries": {
             p: {"used": u.used, "budget": u.budget} for p, u in retries_of(task.operations, terms).items()
         },
@@ -57,19 +58,37 @@ def record_of(
 def _occasional(task: Task) -> dict[str, Any]:
     """What stands only in the records that it concerns."""
     more: dict[str, Any] = {}
+    said = said_by_humans(task)
+    if said:
+        more["decisions"] = said
+    if task.granted:
+        more["granted_retries"] = task.granted
+    if task.cancel is not None:
+        more["cancelled"] = {"by": task.cancel_by, "why": task.cancel}
     if task.solo:
         more["solo"] = True
     if task.closed is None:
         more["provisional"] = True
     if task.closed == "closed_by_human":
         more["verified"] = all_pass(task, "completion")
-        more["closed_by"] = (
-            task.escalation.decision.by if task.escalation and task.escalation.decision else ""
-        )
+        decision = task.escalation.decision if task.escalation else None
+        more["closed_by"] = decision.by if decision else str(task.closed_body.get("by", ""))
         more["unresolved"] = [o.id for o in task.operations if o.known is Known.UNKNOWN and o.attempts]
     if task.unsound:
         more["unsound"] = task.unsound
     return more
+
+
+def said_by_humans(task: Task) -> list[dict[str, Any]]:
+    """Every decision of a human: who, when, which, why, and the digest of what it rests on."""
+    return [
+        {
+            "escalation": d.escalation, "choice": d.choice, "by": d.by, "at": d.at, "why": d.reason,
+            "words": dict(d.words), "evidence": d.evidence, "seq": d.seq,
+        }
+        for d in (e.decision for e in task.escalations)
+        if d is not None
+    ]  # fmt: skip
 
 
 def state_of(task: Task) -> str:
@@ -134,7 +153,16 @@ def _sends(task: Task) -> list[tuple[Operation, Attempt]]:
     return sorted(sends, key=lambda pair: pair[1].seq)
 
 
-def _write(operation: Operation, attempt: Attempt) -> dict[str, Any]:
+def _shown_absent(task: Task, entries: Iterable[Entry]) -> frozenset[int]:
+    """Seqs of the attempts of which a probe or a human's word has settled that they were not applied."""
+    settled = [e for e in entries if e.kind is Kind.RECONCILED and e.body["settles"] == Outcome.NOT_APPLIED]
+    return frozenset(
+        a.seq for e in settled for o in task.operations if o.id == e.body["op"]
+        for a in o.attempts if a.seq < e.seq
+    )  # fmt: skip
+
+
+def _write(operation: Operation, attempt: Attempt, refuted: frozenset[int]) -> dict[str, Any]:
     return {
         "op": operation.id,
         "attempt": attempt.number,
@@ -142,19 +170,20 @@ def _write(operation: Operation, attempt: Attempt) -> dict[str, Any]:
         "resource": attempt.resource,
         "key": attempt.key,
         "outcome": str(attempt.outcome) if attempt.outcome is not None else "unknown",
-        "effect": effect_of(operation, attempt),
+        "effect": str(Known.REFUTED) if attempt.seq in refuted else effect_of(operation, attempt, refuted),
         "seq": attempt.seq,
     }
 
 
-def effect_of(operation: Operation, attempt: Attempt) -> str:
+def effect_of(operation: Operation, attempt: Attempt, refuted: frozenset[int] = frozenset()) -> str:
     """What is known of one attempt's effect: confirmed, refuted or unknown.
 
     Several attempts without a definite answer share one effect at most; which of them it was stays unknown.
+    ``refuted``: seqs of attempts that were shown not to have been applied.
     """
     if attempt.outcome in DEFINITE_ABSENT or operation.known is Known.REFUTED:
         return str(Known.REFUTED)
-    landed = [a for a in operation.attempts if a.outcome not in DEFINITE_ABSENT]
+    landed = [a for a in operation.attempts if a.outcome not in DEFINITE_ABSENT and a.seq not in refuted]
     answered = [a for a in landed if a.outcome is Outcome.SUCCEEDED]
     if len(landed) == 1 or answered == [attempt]:
         return str(operation.known)

@@ -10,6 +10,7 @@ import typer
 
 from remit.cli.door import OK, USAGE, Door, command
 from remit.errors import DeskError, UsageError
+from state.wording import count_text
 
 _NOT_COPIED: Final = frozenset({"__init__.py", "__pycache__"})
 _MARKS: Final = {"ok": "ok       ", "warning": "warning  ", "problem": "PROBLEM  "}
@@ -76,11 +77,12 @@ def doctor(door: Door) -> int:
         door.data({"well": not problems, "findings": [f.as_json() for f in found]})
         return USAGE if problems else OK
     for finding in found:
-        door.text(_MARKS[finding.verdict] + finding.what)
+        door.text(_MARKS[finding.verdict] + finding.what.replace("\n", "\n           "))
         if finding.next:
             door.text(f"           next: {finding.next}")
     warnings = sum(f.verdict == "warning" for f in found)
-    door.say(f"{problems} problems, {warnings} warnings" if problems or warnings else "all is well")
+    counted = f"{count_text(problems, 'problem')}, {count_text(warnings, 'warning')}"
+    door.say(counted if problems or warnings else "all is well")
     return USAGE if problems else OK
 
 

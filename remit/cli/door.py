@@ -7,6 +7,7 @@ import functools
 import inspect
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from remit.errors import DoorError, RefusedError, UsageError
+from state.wording import WIDTH, wrapped
 
 if TYPE_CHECKING:
     from remit.bootstrap import App
@@ -65,9 +67,10 @@ class Door:
         """Open the desk for work, with everything that carries runs; DoorError, LedgerError, SetupError."""
         from remit.bootstrap import open_app
         from remit.desk import Desk
+        from remit.secrecy import logged
 
         self.close()
-        with open_app(self.settings()) as app:
+        with open_app(self.settings()) as app, logged(app.scrubber):
             self._desk = Desk(app.settings, app.ledger, environ=os.environ)
             try:
                 yield app
@@ -114,7 +117,7 @@ class Door:
     # answering
     def data(self, value: Any) -> None:
         """Print data as JSON on stdout."""
-        print(json.dumps(value, indent=1, ensure_ascii=False))
+        print(_shown_json(value, indent=1))
 
     def text(self, *lines: str) -> None:
         """Print data as text on stdout."""
@@ -128,13 +131,30 @@ class Door:
 
     def table(self, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         """Print rows in columns on stdout; the heads are left out when they go to a file or pipe."""
-        cells = [[plain("" if v is None else str(v)) for v in row] for row in rows]
+        cells = [[" ".join(plain("" if v is None else str(v)).split()) for v in row] for row in rows]
         shown = [list(heads), *cells] if sys.stdout.isatty() else cells
         if not shown:
             return
         widths = [max(len(row[i]) for row in shown) for i in range(len(heads))]
+        if sys.stdout.isatty() and sum(widths) + 2 * (len(widths) - 1) > columns():
+            _stack(shown)
+            return
         for row in shown:
             print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def columns() -> int:
+    """How wide lines may be: the terminal's width, WIDTH where what is said goes to a file or pipe."""
+    return shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
+
+
+def _stack(rows: Iterable[Sequence[str]]) -> None:
+    """Print rows that are too wide for columns: the first cell alone, the others below it."""
+    for first, *others in rows:
+        print(first)
+        rest = "  ".join(cell for cell in others if cell)
+        for line in wrapped(f"  {rest}", columns(), hang=2):
+            print(line)
 
 
 def plain(line: str) -> str:
@@ -142,14 +162,21 @@ def plain(line: str) -> str:
     return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in line)
 
 
+def _shown_json(value: Any, indent: int | None = None) -> str:
+    """JSON in which only line ends do not show; whatever else a terminal could obey is escaped."""
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
+
+
 def report(error: DoorError, *, as_json: bool) -> int:
     """Say on stderr what happened, what was not done and what to do next; returns the exit code."""
     if as_json:
         body = {"code": error.code, "message": str(error), "not_done": error.not_done, "next": error.hint}
-        print(json.dumps({"error": body}, ensure_ascii=False), file=sys.stderr)
+        print(_shown_json({"error": body}), file=sys.stderr)
         return error.exit_code
     first, *more = str(error).splitlines() or [""]
-    lines = [f"remit: {first} [{error.code}]", *more, *([error.not_done] if error.not_done else [])]
+    lines = wrapped(f"remit: {first} [{error.code}]", columns())
+    lines += [*more, *([error.not_done] if error.not_done else [])]
     if error.hint:
         lines.append(f"next: {error.hint}")
     for line in lines:

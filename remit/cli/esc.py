@@ -1,14 +1,18 @@
 """``remit esc list|show|ack|confirm|attest-dead``: what waits for a human, and all but their decision."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from remit.cli import decisions
-from remit.cli.door import ESCALATED, OK, Door, command
+from remit.cli.asked import asked_of, confirmation_lines, confirmation_row
+from remit.cli.door import ESCALATED, OK, Door, columns, command
 from remit.errors import RefusedError, UsageError
+from state.wording import wrapped
 
 if TYPE_CHECKING:
+    from remit.views import Shown, Views
+    from state.ledger.port import RunInfo
     from state.task import Escalation, Task
 
 _Esc = Annotated[str, typer.Argument(metavar="ESC", help="An escalation's id (RUN/esc-1), or its run's.")]
@@ -38,7 +42,7 @@ def list_(door: Door) -> int:
     infos = [info for info in views.as_folded(views.runs(Query(live=True))) if info.row.lane in lanes]
     infos.reverse()
     if door.json:
-        door.data([views.packet(views.show(i.run)) or {"run": i.run, "lane": i.row.lane} for i in infos])
+        door.data([_waiting(views, info) for info in infos])
         return OK
     now = door.desk().ledger.now()
     rows = []
@@ -68,8 +72,24 @@ def _why(lane: str, reason: str | None) -> str:
     return "asks for a yes" if lane == "live/waiting_human" else reason or ""
 
 
+def _waiting(views: "Views", info: "RunInfo") -> "dict[str, Any]":
+    """What one run waits for: the packet of its open escalation, or the write that it asks a yes for."""
+    shown = views.show(info.run)
+    row = confirmation_row(shown)
+    packet = None if row else views.packet(shown)
+    if packet is not None:
+        return _with_eyes(packet, shown.task)
+    return {"run": info.run, "lane": info.row.lane, **({"confirmation": row} if row else {})}
+
+
+def _with_eyes(packet: "dict[str, Any]", task: "Task") -> "dict[str, Any]":
+    """The packet with who has said that they have seen it."""
+    seen_by = next((e.acknowledged_by for e in task.escalations if e.id == packet.get("id")), None)
+    return {**packet, "seen_by": seen_by} if seen_by else packet
+
+
 def show(door: Door, esc: _Esc) -> int:
-    """Show an escalation's packet: what stopped, what changed, what can be decided."""
+    """Show an escalation's packet, or the write that a run asks a yes for."""
     shown_basis(door, esc)
     return OK
 
@@ -82,27 +102,52 @@ def shown_basis(door: Door, esc: str) -> str:
 
     views = views_of(door)
     shown = views.show(views.run_id(esc))
-    packet = views.packet(shown, named_in(esc))
+    named = named_in(esc, shown.task.run)
+    row = confirmation_row(shown) if named is None else None
+    if row is not None:
+        _show_asked(door, shown, row)
+        return ""
+    packet = views.packet(shown, named)
     if packet is None:
         raise UsageError(
             f"nothing of run {shown.task.run} waits for a human",
             code="no_such_escalation",
             hint="remit esc list",
         )
-    packet = fresh_packet(door.desk(), packet, shown.task)
+    packet = _with_eyes(fresh_packet(door.desk(), packet, shown.task), shown.task)
     if door.json:
         door.data(packet)
         return str(packet.get("basis", ""))
-    door.text(packet_text(packet))
+    door.text(packet_text(packet, now=door.desk().ledger.now(), width=columns()))
     if shown.task.unsound:
         door.say(f"next: remit esc abort --raw {shown.task.run}")
-    elif shown.task.open_escalation is None:
-        decision = shown.task.escalation.decision if shown.task.escalation else None
-        said = (
-            f"decided already, by {decision.by}: {decision.choice}" if decision else "it is not open any more"
-        )
-        door.say(said)
+    else:
+        _say_whether_open(door, shown.task, str(packet.get("id")))
     return str(packet.get("basis", ""))
+
+
+def _show_asked(door: Door, shown: "Shown", row: "dict[str, Any]") -> None:
+    from state.instants import seconds_between
+    from state.packet.text import age_text
+
+    if door.json:
+        door.data({"run": shown.task.run, "lane": "live/waiting_human", "confirmation": row})
+        return
+    left = max(0, int(seconds_between(door.desk().ledger.now(), row["until"])))
+    for line in confirmation_lines(shown, row, left=f"{age_text(left)} left"):
+        door.text(*wrapped(line, columns(), hang=12))
+
+
+def _say_whether_open(door: Door, task: "Task", name: str) -> None:
+    """Say of an escalation that is not open any more who decided it, when, and how."""
+    if task.open_escalation is not None and task.open_escalation.id == name:
+        return
+    decision = next((e.decision for e in task.escalations if e.id == name), None)
+    if decision is None:
+        door.say("it is not open any more")
+        return
+    why = f", because: {decision.reason}" if decision.reason else ""
+    door.say(f"decided already, by {decision.by} at {decision.at[:19]}Z: {decision.choice}{why}")
 
 
 def ack(door: Door, esc: _Esc) -> int:
@@ -126,7 +171,7 @@ def confirm(
 
     views = views_of(door)
     task = views.show(views.run_id(run)).task
-    asked = [c for c in task.confirmations.values() if c.answer is None]
+    asked = asked_of(task)
     if not asked:
         raise RefusedError(
             f"run {task.run} asks for nothing", code="nothing_to_confirm", hint=f"remit runs show {task.run}"
@@ -145,14 +190,21 @@ def attest_dead(
 ) -> int:
     """State that the processes which may still send for this run are dead; it counts one quarantine later."""
     from remit.cli.signals import send
+    from state.packet import senders_in_doubt
 
     run, open_ = open_escalation(door, esc)
-    task = task_of(door, run)
-    for claim in task.claims:
-        if claim.epoch not in task.proven_dead:
-            door.say(
-                f"  worker {claim.worker}: pid {claim.pid}, host boot {claim.boot_id[:13]}, since {claim.at}"
-            )
+    doubtful = senders_in_doubt(task_of(door, run))
+    if not doubtful:
+        raise RefusedError("no sender is in doubt", code="nothing_to_attest", hint=f"remit esc show {run}")
+    epochs = sorted(sender.claim.epoch for sender in doubtful)
+    if door.json and not yes:
+        door.data(
+            {"run": run, "escalation": open_.id, "epochs": epochs, "in_doubt": [s.row() for s in doubtful]}
+        )
+    elif not door.json:
+        door.say("may still send, unless it is dead:")
+        for sender in doubtful:
+            door.say(*wrapped(f"  {sender.text()}", columns(), hang=4))
     if not door.confirm("Do you state that these processes are dead?", yes=yes):
         door.say("nothing was stated")
         return ESCALATED
@@ -160,7 +212,7 @@ def attest_dead(
         door,
         run,
         "attest",
-        {"escalation": open_.id},
+        {"escalation": open_.id, "epochs": epochs},
         says="stated; decide one quarantine later: remit esc show " + run,
     )
 
@@ -176,7 +228,7 @@ def open_escalation(door: Door, esc: str) -> "tuple[str, Escalation]":
             f"run {run} is stuck: {task.unsound}", code="stuck", hint=f"remit esc abort --raw {run}"
         )
     open_ = task.open_escalation
-    named = named_in(esc)
+    named = named_in(esc, run)
     if open_ is None or named not in (None, open_.id):
         last = next((e for e in task.escalations if e.id == named), task.escalation)
         if last is not None and last.decision is not None:
@@ -193,7 +245,7 @@ def task_of(door: Door, run: str) -> "Task":
     return read_task(door.desk().ledger, run)
 
 
-def named_in(esc: str) -> str | None:
-    """Id of an escalation in what was given; None where only a run was."""
-    run, slash, rest = esc.partition("/")
-    return f"{run.upper()}/{rest}" if slash else None
+def named_in(esc: str, run: str) -> str | None:
+    """Id of an escalation of ``run`` in what was given, however short; None where only a run was."""
+    _, slash, rest = esc.partition("/")
+    return f"{run}/{rest.lower()}" if slash else None

@@ -4,8 +4,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from remit.cli.door import CONFLICT, ENDED_OTHERWISE, ESCALATED, OK, REFUSED, STILL_RUNNING, Door
+from remit.cli.door import CONFLICT, ENDED_OTHERWISE, ESCALATED, OK, REFUSED, STILL_RUNNING, Door, columns
 from remit.cli.progress import Progress
+from state.wording import pairs_text, value_text, wrapped
 
 if TYPE_CHECKING:
     from remit.bootstrap import App
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
 _LEAVE_WITHIN_S: Final = 60.0
 _CHECK_WIDTH: Final = 28
+_HANG: Final = 11  # under what a line of a record says
 
 
 def follow(door: Door, app: "App", run: str, *, timeout_s: float | None = None, after: int = 0) -> int:
@@ -84,7 +86,7 @@ def say_end(door: Door, views: "Views", shown: "Shown") -> None:
     if packet is not None:
         from state.packet import packet_text
 
-        door.text(packet_text(packet))
+        door.text(packet_text(packet, now=door.desk().ledger.now(), width=columns()))
         door.say(f"run {task.run} waits for a human's decision", f"next: {_next(task)}")
         return
     record = views.record(shown)
@@ -92,7 +94,8 @@ def say_end(door: Door, views: "Views", shown: "Shown") -> None:
     if task.closed is None:
         for asked in task.confirmations.values():
             if asked.answer is None:
-                door.say(f"asks for a yes: {asked.summary}", f"next: remit esc confirm {task.run} --yes")
+                door.say(*wrapped(f"asks for a yes: {asked.summary}", columns()))
+                door.say(f"next: remit esc confirm {task.run} --yes")
 
 
 def _next(task: "Task") -> str:
@@ -106,7 +109,7 @@ def _say_rejection(door: Door, task: "Task") -> bool:
         task.closed_body.get("message") or task.closed_body.get("detail") or ""
     ).splitlines() or [""]
     door.say(
-        f"remit: rejected: {first} [{task.reason}]",
+        *wrapped(f"remit: rejected: {first} [{task.reason}]", columns()),
         *more,
         f"nothing was sent; run {task.run} keeps the request",
     )
@@ -117,24 +120,53 @@ def record_lines(record: dict[str, Any]) -> list[str]:
     """A completion record for a terminal."""
     book = record["runbook"]
     name = f"{book['id']}@{book['version']}" if book["id"] else "no runbook"
-    reason = f" ({record['reason']})" if record["reason"] else ""
+    same = record["reason"] in ("", record["state"])
+    reason = "" if same else f" ({record['reason']})"
     unchanged = "" if record["changed"] or not record["ended_at"] else "; nothing was changed"
     lines = [f"{record['state'].upper()}{reason}  {name} on {record['target'] or '-'}{unchanged}"]
     lines.append(
         f"  run      {record['run']}, asked by {record['request']['by']} ({record['request']['source']})"
     )
     lines += [
-        f"  {c['verdict']:<8} {c['check']:<{_CHECK_WIDTH}} expected {c['expected']}" for c in record["final"]
+        f"  {c['verdict']:<8} {c['check']:<{_CHECK_WIDTH}} expected {value_text(c['expected'])}"
+        for c in record["final"]
     ]
     lines += [
-        f"  write    {w['op']} #{w['attempt']} {w['tool']} {w['resource']}: {w['outcome']}, {w['effect']}"
+        f"  write    {w['op']} #{w['attempt']} {w['tool']} {w['resource']}: {_became(w)}"
         for w in record["writes"]
     ]
     lines += [f"  left     {rest['step']}: {rest['why']}" for rest in record["remaining"]]
-    used = ", ".join(
-        f"{step} {r['used']} of {r['budget']}" for step, r in record["retries"].items() if r["used"]
-    )
-    return lines + ([f"  retries  {used}"] if used else [])
+    lines += _human_lines(record)
+    used = [f"{step} {r['used']} of {r['budget']}" for step, r in record["retries"].items() if r["used"]]
+    used += [f"+{record['granted_retries']} granted"] if record.get("granted_retries") else []
+    lines += [f"  retries  {', '.join(used)}"] if used else []
+    return [part for line in lines for part in wrapped(line, columns(), hang=_HANG)]
+
+
+def _became(write: dict[str, Any]) -> str:
+    """What became of an attempt: its answer and its effect, or what was shown of it without an answer."""
+    if write["outcome"] != "unknown":
+        return f"{write['outcome'].replace('_', ' ')}, {write['effect']}"
+    shown = {"refuted": "shown not to have been applied", "confirmed": "shown to have been applied"}
+    return f"no answer known; {shown.get(write['effect'], 'its effect is not known')}"
+
+
+def _human_lines(record: dict[str, Any]) -> list[str]:
+    """What humans decided of the run: who, when, which, why, and what it rests on."""
+    lines = []
+    if "cancelled" in record:
+        lines.append(f"  cancel   asked for by {record['cancelled']['by']}: {record['cancelled']['why']}")
+    for said in record.get("decisions", ()):
+        words = f", saying {pairs_text(said['words'])}" if said["words"] else ""
+        why = f", because: {said['why']}" if said["why"] else ""
+        lines.append(f"  decided  {said['choice']} by {said['by']} at {said['at'][:19]}Z{words}{why}")
+        if said["evidence"]:
+            lines.append(f"  evidence {said['evidence']}")
+    if "closed_by" in record and not record.get("decisions"):
+        lines.append(f"  closed   by {record['closed_by']}")
+    if record.get("unresolved"):
+        lines.append(f"  open     nobody knows whether it was applied: {', '.join(record['unresolved'])}")
+    return lines
 
 
 def exit_code(task: "Task") -> int:

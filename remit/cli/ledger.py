@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from remit.cli.door import ENDED_OTHERWISE, OK, Door, command
+from remit.cli.door import ENDED_OTHERWISE, OK, Door, columns, command
 from remit.errors import UsageError
+from state.wording import count_text, wrapped
 
 if TYPE_CHECKING:
     from state.ledger.port import Finding
@@ -66,7 +67,7 @@ def write_export(door: Door, out: Path, run: str | None) -> int:
     if door.json:
         door.data({"file": str(out), "rows": rows, "run": only})
     else:
-        door.say(f"{rows} rows written to {out}", f"next: remit ledger verify {out}")
+        door.say(f"{count_text(rows, 'row')} written to {out}", f"next: remit ledger verify {out}")
     return OK
 
 
@@ -76,9 +77,9 @@ def _said(door: Door, findings: "Iterable[Finding]") -> int:
     if door.json:
         door.data({"sound": not certain, "findings": [asdict(f) for f in found]})
         return ENDED_OTHERWISE if certain else OK
-    door.text(*(_line(f) for f in found))
+    door.text(*(part for f in found for part in wrapped(_line(f), columns(), hang=9)))
     if certain:
-        door.say(f"the ledger is NOT sound: {len(certain)} findings")
+        door.say(f"the ledger is NOT sound: {count_text(len(certain), 'finding')}")
         return ENDED_OTHERWISE
     door.say("the ledger is sound" + ("; what cannot be proven from it alone stands above" if found else ""))
     return OK

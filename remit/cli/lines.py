@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from policies.durations import text as duration
 from state.entry import Entry, Kind
+from state.wording import answer_text, clipped, pairs_text, value_text
 
 _Body = Mapping[str, Any]
-MAX: Final = 160
+MAX: Final = 300
 
 
 def line_of(entry: Entry) -> str:
@@ -19,7 +20,7 @@ def line_of(entry: Entry) -> str:
     except (KeyError, TypeError, AttributeError, IndexError):  # of a version that says it otherwise
         text = f"{entry.kind}: {entry.body_text}"
     text = " ".join(text.split())
-    return text if len(text) <= MAX else text[: MAX - 1] + "…"
+    return clipped(text, MAX)
 
 
 def repeats(entry: Entry, before: dict[str, str]) -> bool:
@@ -34,17 +35,13 @@ def repeats(entry: Entry, before: dict[str, str]) -> bool:
     return same
 
 
-def _pairs(values: _Body) -> str:
-    return " ".join(f"{name}={value}" for name, value in values.items())
-
-
 def _requested(body: _Body) -> str:
     return f"asked by {body.get('by', '?')} ({body.get('source', '?')})"
 
 
 def _interpreted(body: _Body) -> str:
     how = {"phrase": "by its phrase", "model": "by a model, and confirmed"}.get(body["by"], "as named")
-    return f"read as {body['runbook']}@{body['version']} {_pairs(body['inputs'])}, {how}"
+    return f"read as {body['runbook']}@{body['version']} {pairs_text(body['inputs'])}, {how}"
 
 
 def _admitted(body: _Body) -> str:
@@ -65,19 +62,19 @@ def _hydrated(body: _Body) -> str:
         return f"not readable now: {body['problem']}"
     found = body.get("conflicts") or []
     if found:
-        return (
-            f"CONFLICT: {found[0]['what']}: expected {found[0]['expected']}, observed {found[0]['observed']}"
-        )
+        return _conflict(found[0])
     held = body.get("holds")
     return f"holds {', '.join(held)}" if held else "read the live state"
 
 
+def _conflict(found: _Body) -> str:
+    expected, observed = value_text(found["expected"]), value_text(found["observed"])
+    return f"CONFLICT: {found['what']}: expected {expected}, observed {observed}"
+
+
 def _checked(body: _Body) -> str:
     if "conflict" in body:
-        conflict = body["conflict"]
-        return (
-            f"CONFLICT: {conflict['what']}: expected {conflict['expected']}, observed {conflict['observed']}"
-        )
+        return _conflict(body["conflict"])
     return f"precondition {body['id']}: {body['verdict']} ({body['observed']})"
 
 
@@ -88,9 +85,8 @@ def _intent(body: _Body) -> str:
 
 
 def _outcome(body: _Body) -> str:
-    code = f" ({body['code']})" if body["code"] else ""
-    detail = f": {body['detail']}" if body["detail"] else ""
-    return f"{body['op']}: {body['outcome'].replace('_', ' ')}{code}{detail}"
+    answer = answer_text(body["code"], body["detail"])
+    return f"{body['op']}: {body['outcome'].replace('_', ' ')}" + (f" ({answer})" if answer else "")
 
 
 def _reconciled(body: _Body) -> str:
@@ -112,12 +108,17 @@ def _signal(body: _Body) -> str:
     refused = body.get("refused")
     if refused:
         return f"{body['kind']} by {body['by']} refused: {refused['message']} [{refused['code']}]"
-    return f"{body['kind']} by {body['by']}"
+    return f"{body['kind']} by {body['by']}{_because(str(body['body'].get('reason') or ''))}"
+
+
+def _because(reason: str) -> str:
+    return f", because: {reason}" if reason else ""
 
 
 def _decided(body: _Body) -> str:
-    words = f", saying {_pairs(body['words'])}" if body.get("words") else ""
-    return f"{body['by']} decided: {body['choice']}{words}"
+    words = f", saying {pairs_text(body['words'])}" if body.get("words") else ""
+    rests = f", resting on evidence {body['evidence'][:19]}" if body.get("evidence") else ""
+    return f"{body['by']} decided: {body['choice']}{words}{rests}{_because(body.get('reason') or '')}"
 
 
 def _judged(body: _Body) -> str:
@@ -152,7 +153,9 @@ _SAYINGS: Final[Mapping[Kind, Callable[[_Body], str]]] = MappingProxyType(
             f"STOPPED for a human: {b['reason']}" + (f" [{b['code']}]" if b["code"] else "")
         ),
         Kind.NOTIFIED: lambda b: f"level {b['level']} is told",
-        Kind.CLOSED: lambda b: f"ended: {b['state']}, {b['reason']}",
+        Kind.CLOSED: lambda b: (
+            f"ended: {b['state']}" + ("" if b["reason"] == b["state"] else f", {b['reason']}")
+        ),
         Kind.REPORTED: lambda b: f"reported to {b['to']}",
     }
 )

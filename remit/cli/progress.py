@@ -6,12 +6,13 @@ from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Any, Self
 
-from remit.cli.door import Door, plain
+from remit.cli.door import Door, columns, plain
 from remit.cli.lines import line_of, repeats
 from state.entry import Entry
 from state.errors import UnsoundLedgerError
 from state.ledger.port import Ledger
 from state.task import Task
+from state.wording import wrapped
 
 _QUIET_KEYS = "Ctrl-C leaves it running"
 
@@ -49,7 +50,8 @@ class Progress:
             for entry in self._newer():
                 self.seq = entry.seq
                 if not repeats(entry, self._before) and not self._silent:
-                    print(f"{entry.at[11:19]}  {plain(line_of(entry))}", file=sys.stderr, flush=True)
+                    line = plain(f"{entry.at[11:19]}  {line_of(entry)}")
+                    print("\n".join(wrapped(line, columns(), hang=10)), file=sys.stderr, flush=True)
             if self._status is not None:
                 from rich.markup import escape
 

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from remit.cli.door import OK, STILL_RUNNING, Door, command
+from remit.cli.asked import asked_of, confirm_command
+from remit.cli.door import OK, STILL_RUNNING, Door, columns, command
+from state.wording import count_text, wrapped
 
 if TYPE_CHECKING:
     from remit.views import Views
@@ -16,6 +18,7 @@ _Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or eight c
 _Why = Annotated[str, typer.Option("--why", help="The reason, for the record.")]
 _LOOK_EVERY_S: Final = 0.3
 _SHOWN: Final = 20
+_HANG: Final = 11
 _MINUTE, _HOUR, _DAY = 60, 3600, 86_400
 
 
@@ -97,16 +100,19 @@ def show(door: Door, run: _Run) -> int:
     door.text(*record_lines(record))
     message = shown.task.closed_body.get("message")
     if message:
-        door.text(f"  because  {message}")
+        door.text(*wrapped(f"  because  {message}", columns(), hang=_HANG))
     if shown.task.waiting is not None and shown.task.closed is None:
         until = f" until {shown.task.waiting.until}" if shown.task.waiting.until else ""
         door.text(f"  waits    {shown.task.waiting.reason}{until} {shown.task.waiting.detail}".rstrip())
     if shown.unsound:
-        door.text(packet_text(views.packet(shown) or {}))
+        door.text(packet_text(views.packet(shown) or {}, now=door.desk().ledger.now(), width=columns()))
     if shown.task.unsound:
         door.say(f"next: remit esc abort --raw {shown.task.run}")
     elif shown.task.open_escalation is not None:
         door.say(f"next: remit esc show {shown.task.run}")
+    for asked in asked_of(shown.task)[-1:]:
+        door.text(*wrapped(f"  asks     for a yes: {asked.summary}", columns(), hang=_HANG))
+        door.say(f"next: {confirm_command(shown.task.run)}")
     return OK
 
 
@@ -144,9 +150,9 @@ def trace(
     door: Door,
     run: _Run,
     *,
-    full: Annotated[bool, typer.Option("--full", help="Repeated rounds of a check too.")] = False,
+    full: Annotated[bool, typer.Option("--full", help="What repeats or only keeps accounts too.")] = False,
 ) -> int:
-    """Show every entry of a run, in order."""
+    """Show the entries of a run, in order; says how many repeated ones it leaves out."""
     from remit.cli.lines import line_of, repeats
 
     views = views_of(door)
@@ -155,10 +161,15 @@ def trace(
         door.data([_entry(e) for e in entries])
         return OK
     before: dict[str, str] = {}
+    left_out = 0
     for e in entries:
-        again = repeats(e, before)
-        if full or not again:
-            door.text(f"{e.seq:>4}  {e.at[:23]}Z  {e.role:<12}  {line_of(e)}")
+        if repeats(e, before) and not full:
+            left_out += 1
+            continue
+        line = f"{e.seq:>4}  {e.at[:23]}Z  {e.role:<12}  {line_of(e)}"
+        door.text(*wrapped(line, columns(), hang=8))
+    if left_out:
+        door.say(f"({count_text(left_out, 'repeated entry', 'repeated entries')} more: --full)")
     return OK
 
 

@@ -9,7 +9,8 @@ from state.packet.check import check_packet
 from state.packet.claims import kept_claims
 from state.packet.parts import OPTION_IDS, SCHEMA, Context, Look, Material, Notes, Option, Stop
 from state.packet.raw import raw_packet
-from state.packet.text import packet_text
+from state.packet.senders import Sender, senders_in_doubt
+from state.packet.text import command_lines, packet_text
 
 __all__ = [
     "MAX_BYTES",
@@ -20,11 +21,14 @@ __all__ = [
     "Material",
     "Notes",
     "Option",
+    "Sender",
     "Stop",
     "check_packet",
+    "command_lines",
     "kept_claims",
     "option_row",
     "packet_of",
     "packet_text",
     "raw_packet",
+    "senders_in_doubt",
 ]

@@ -11,6 +11,7 @@ from state.outcome import DEFINITE_ABSENT, Known
 from state.packet.claims import kept_claims, rule_claims
 from state.packet.evidence import DeniedRead, Evidence, capped, evidence_of
 from state.packet.parts import SCHEMA, Material, Option, Stop
+from state.packet.senders import senders_in_doubt
 from state.packet.top import ERROR_CLASS, top_of
 from state.record import remaining_of, request_of
 from state.task import Operation, Task
@@ -20,6 +21,7 @@ from state.wording import answer_text
 MAX_BYTES: Final = 32 * 1024
 _RULE_PARTS: Final = ("top", "where", "state", "changed", "claims", "options", "budgets", "evidence")
 _MAX_LINE: Final = 300
+_SENDER_ALIVE: Final = "unproven_sender"
 _UNREAD: Final = frozenset({"unreadable", "ambiguous"})  # reasons behind which a read gave nothing
 
 
@@ -140,7 +142,10 @@ def _where(
     newest = task.operations[-1] if task.operations else None
     step = terms.step(stop.step or (newest.step if newest else ""))
     sends = sum(len(o.attempts) for o in task.forward if step is not None and o.step == step.id)
-    why = "; ".join(p for p in (stop.detail, denied.excerpt() if denied else "") if p)
+    senders = senders_in_doubt(task) if stop.reason == _SENDER_ALIVE else ()
+    why = "; ".join(
+        p for p in (stop.detail, denied.excerpt() if denied else "", *(s.text() for s in senders)) if p
+    )
     return {
         "runbook": f"{task.runbook}@{task.version}",
         "digest": task.pins.get("runbook", ""),

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from state.entry import Entry, Kind
 from state.outcome import Known
+from state.packet.senders import Sender, senders_in_doubt
 from state.task import Operation, Task
 from state.wording import answer_text
 
@@ -15,6 +16,7 @@ MAX_EXCERPT: Final = 600
 _MAX_OPERATIONS: Final = 4
 _MAX_LOOKS: Final = 3
 _MAX_DENIED: Final = 2
+_MAX_SENDERS: Final = 2
 _REDACTED: Final = "[redacted]"
 
 Diagnosed = tuple[str, str, str, str]  # id, source, at, text
@@ -105,6 +107,7 @@ def evidence_of(task: Task, entries: Sequence[Entry], diagnosed: Iterable[Diagno
         (o for o in task.operations if o.attempts), key=lambda o: (o.known is not Known.UNKNOWN, -o.last.seq)
     )
     pieces: list[Piece] = [_of_denied(d) for d in denied[:_MAX_DENIED]]
+    pieces += [_of_sender(s) for s in senders_in_doubt(task)[:_MAX_SENDERS]]
     pieces += [_of_look(k) for k in wrong[:_MAX_LOOKS]]
     pieces += [_of_operation(o) for o in written[:_MAX_OPERATIONS]]
     if written[_MAX_OPERATIONS:]:
@@ -187,6 +190,11 @@ def _of_look(look: Looked) -> Piece:
 
 def _of_denied(denied: DeniedRead) -> Piece:
     return [f"denied:{denied.code}"], ("denial", f"guard {denied.guard}", denied.at, denied.excerpt())
+
+
+def _of_sender(sender: Sender) -> Piece:
+    claim = sender.claim
+    return [f"sender:{claim.epoch}"], ("sender", f"claim {claim.epoch}", claim.at, sender.text())
 
 
 def _of_operation(operation: Operation) -> Piece:

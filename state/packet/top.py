@@ -81,7 +81,9 @@ def top_of(
     recommended: str,
 ) -> dict[str, Any]:
     """The four lines, at most MAX_CHARS characters in all."""
-    decision = _decision(options) if task.closed is None else f"None: the run has ended as {task.closed}"
+    decision = (
+        _decision(stop, options) if task.closed is None else f"None: the run has ended as {task.closed}"
+    )
     lines = {
         "stopped": clipped(_stopped(task, stop), _LIMITS["stopped"]),
         "decision": clipped(decision, _LIMITS["decision"]),
@@ -144,8 +146,10 @@ def _list(names: Sequence[str], one: str) -> str:
     return said if len(said) <= _LISTED else count_text(len(names), one)
 
 
-def _decision(options: Sequence[Option]) -> str:
+def _decision(stop: Stop, options: Sequence[Option]) -> str:
     asked = [_ASKS[o.id] for o in options if o.allowed and o.id in _ASKS]
+    if not asked and stop.reason == "unproven_sender":
+        return "See that its sender is dead, then: remit esc attest-dead"
     if not asked:
         return "No decision is possible yet; see the options for why"
     text = asked[0] if len(asked) == 1 else ", ".join(asked[:-1]) + " or " + asked[-1]
