@@ -78,9 +78,17 @@ class Situation:
 
     def operations(self, slot: Slot) -> tuple[Operation, ...]:
         """The operations in a slot, in order."""
-        if slot.undoes is not None:
-            return tuple(o for o in self.task.operations if o.undoes == slot.undoes)
-        return self.task.of_slot(slot.step.id, slot.item)
+        place = slot.undoes if slot.undoes is not None else (slot.step.id, slot.item)
+        return tuple(self._by_place.get(place, ()))
+
+    @cached_property
+    def _by_place(self) -> dict[str | tuple[str, int | None], list[Operation]]:
+        """Operations by what they undo, else by their step and item."""
+        found: dict[str | tuple[str, int | None], list[Operation]] = {}
+        for operation in self.task.operations:
+            place = operation.undoes if operation.undoes is not None else operation.slot
+            found.setdefault(place, []).append(operation)
+        return found
 
     def slot_of(self, operation: Operation) -> Slot:
         """The slot that an operation stands in."""
