@@ -36,7 +36,8 @@ def examine(settings: Settings, environ: Mapping[str, str] | None = None) -> lis
     try:
         desk = Desk.open(settings, environ=environ)
     except Exception as error:  # noqa: BLE001 - whatever keeps the ledger shut is what doctor is for
-        return [*found, Finding(verdict="problem", what=f"the ledger cannot be opened: {error}")]
+        what, hint = f"the ledger cannot be opened: {error}", getattr(error, "hint", "")
+        return [*found, Finding(verdict="problem", what=what, next=hint)]
     try:
         for question in _QUESTIONS:
             found.extend(_asked(question, desk, environ))

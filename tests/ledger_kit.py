@@ -69,7 +69,8 @@ class Chain:
         for kind in (*kinds, *[Kind.SIGNAL] * (len(folds) - kinds.count(Kind.SIGNAL))):
             said = {"n": end.seq + 1, **(body or {}), **({"row": row} if row is not None else {})}
             if kind is Kind.SIGNAL and folds:
-                said |= {"id": folds.pop(0), "kind": "poke", "by": "dana", "at": T0, "body": {}}
+                named = {"id": folds.pop(0), "kind": "poke", "by": "dana", "at": T0}
+                said = {"body": {}, **said, **named}
             entry = seal(
                 Draft(kind=kind, body=said, actor="w1", credential="none"),
                 run=run, head=end, at=T0, epoch=epoch, code=CODE,

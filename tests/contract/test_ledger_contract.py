@@ -141,8 +141,9 @@ def test_a_takeover_fences_the_former_holder(ledger: Ledger) -> None:
 
 def test_after_a_release_nobody_appends_until_the_next_claim(ledger: Ledger) -> None:
     chain = held(ledger)
+    assert not ledger.info("r1").released
     ledger.release("r1", 1)
-    assert ledger.info("r1").worker is None
+    assert (ledger.info("r1").worker, ledger.info("r1").released) == (None, True)
     with pytest.raises(FencedError):
         chain.append(Kind.HYDRATED)
     assert chain.claim("w2").append(Kind.HYDRATED).epoch == 2

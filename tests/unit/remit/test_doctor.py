@@ -88,3 +88,11 @@ def test_a_stop_in_force_is_told(folder, monkeypatch):
     monkeypatch.setenv("REMIT_DESK", str(folder))
     assert run(["stop", "--why", "fire drill", "--json"]) == 0
     assert verdict_on(told(folder), "fire drill") == "warning"
+
+
+def test_a_payload_key_that_is_gone_is_named_with_what_to_do(folder):
+    (folder / ".remit" / "secrets" / "payload_key").unlink()
+    found = told(folder)
+    (hint,) = (hint for (verdict, what), hint in found.items() if "payload_key is missing" in what)
+    assert "from your backup" in hint
+    assert not (folder / ".remit" / "secrets" / "payload_key").exists()

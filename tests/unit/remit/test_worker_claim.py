@@ -4,6 +4,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -12,9 +14,11 @@ from remit.worker.engine import Engine
 from remit.worker.fence import Ended
 from remit.worker.identity import Identity, boot_id, clock, stat_of
 from remit.worker.lease import Lease
+from state.entry import Head
 from state.errors import FencedError
+from state.ledger.port import Row, RunInfo
 from state.ledger.sql.opening import open_ledger
-from state.task import Claim
+from state.task import Claim, Task
 
 
 @pytest.fixture
@@ -60,6 +64,24 @@ def test_a_dead_holder_off_the_list_is_proven_dead(
     other.kill()
     other.wait()
     assert claimant._prove(claim) is Ended.EXITED
+
+
+@pytest.mark.parametrize(
+    ("made", "ended"),
+    [
+        ({"worker": None, "released": True}, "released"),
+        ({"worker": None, "released": False}, "lease_expired"),  # its row is gone: that is no release
+        ({"worker": "gone", "released": False}, "lease_expired"),
+    ],
+)
+def test_only_a_release_that_can_be_shown_is_one(
+    claimant: Claimant, other: subprocess.Popen[bytes], made: dict[str, Any], ended: str
+) -> None:
+    task = SimpleNamespace(claims=(claim_of(other, claimant, "gone"),))
+    info = RunInfo(run="r1", head=Head(), epoch=1, row=Row(lane="live/acting"), **made)
+    predecessor = claimant._predecessor(info, cast("Task", task))
+    assert predecessor is not None
+    assert predecessor["ended"] == ended
 
 
 def test_a_worker_that_was_taken_off_the_list_stops(claimant: Claimant) -> None:
