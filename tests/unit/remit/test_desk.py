@@ -213,6 +213,23 @@ def test_a_payload_key_that_is_none_is_refused(folder):
         assert raised.value.code == "bad_payload_key"
 
 
+def test_a_payload_key_is_not_made_anew_for_a_ledger_that_has_one(folder):
+    file = folder / ".remit" / "secrets" / "payload_key"
+    file.unlink()
+    with pytest.raises(DeskError) as raised:
+        Desk.open(load(folder))
+    assert (raised.value.code, file.exists()) == ("payload_key_missing", False)
+    assert "backup" in raised.value.hint
+
+
+def test_another_payload_key_than_that_of_the_ledger_is_refused(folder):
+    (folder / ".remit" / "secrets" / "payload_key").write_text("ab" * 32)
+    with pytest.raises(DeskError) as raised:
+        Desk.open(load(folder))
+    assert raised.value.code == "payload_key_other"
+    assert "payload_key" in raised.value.hint
+
+
 def test_the_sample_that_init_copies_is_the_one_beside_the_code(folder):
     import remit.sample
 
