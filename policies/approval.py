@@ -15,8 +15,9 @@ from state.entry import Draft, Kind, Role
 from state.task import EMPTY
 
 PRINCIPALS: Final = "principals"
-# The document behind each part is canonical JSON text; ``contracts`` and ``connectors`` name further digests.
-PARTS: Final = ("runbook", "contracts", "connectors", "catalog", "addresses", "delegation")
+# The document behind each part is canonical JSON text; ``contracts`` and ``connectors`` name further
+# documents by their digests, ``sources`` the digests of Python modules, whose text is not kept.
+PARTS: Final = ("runbook", "contracts", "connectors", "sources", "catalog", "addresses", "delegation")
 PROPOSED: Final = "proposed"
 
 
@@ -48,6 +49,14 @@ class Approved:
     at: str
     seq: int
     solo: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposed:
+    """Who proposed a change first. ``os_user``: the operating system's user behind them; empty: unknown."""
+
+    by: str
+    os_user: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,11 +105,17 @@ def read_principals(text: str) -> Principals:
 
 
 def may_approve(
-    people: Principals | None, *, by: str, author: str | None, first: Principals | None = None
+    people: Principals | None,
+    *,
+    by: str,
+    author: str | None,
+    first: Principals | None = None,
+    same_user: bool = False,
 ) -> Verdict:
     """Whether ``by`` may approve a change of ``author`` (None: unknown) under the rules in force.
 
-    Before any rule is in force only the first principals can be approved, by an approver that they name
+    ``same_user``: one user of the operating system stands behind both, so that it is their own change under
+    whatever name. Before any rule is in force only the first principals can be approved, by an approver that they name
     (``first``).
     """
     rules = people or first
@@ -109,12 +124,15 @@ def may_approve(
     if not rules.approver(by):
         needed = " or ".join(rules.approval.approvers)
         return Verdict(code="not_an_approver", message=f"{by} has no role that approves ({needed})")
-    if author not in (None, by) or (people is None and first is not None):
-        return Verdict(solo=rules.approval.solo and author == by)
+    own = same_user or author in (None, by)
+    if not own or (people is None and first is not None):
+        return Verdict(solo=rules.approval.solo and own and author is not None)
     if rules.approval.solo:
         return Verdict(solo=True)
     if rules.approval.not_author:
-        return Verdict(code="own_change", message=f"{by} proposed this change; somebody else must approve it")
+        author_is = f"as {author} " if author not in (None, by) else ""
+        message = f"{by} proposed this change {author_is}".rstrip()
+        return Verdict(code="own_change", message=f"{message}; somebody else must approve it")
     return Verdict()
 
 
@@ -141,13 +159,21 @@ def approval(
     return Draft(kind=Kind.APPROVED, role=Role.HUMAN, actor=by, body=body)
 
 
-def proposal(*, scope: str, to: str, by: str) -> Draft:
-    """Draft of a proposal: ``by`` is the author of the change of ``scope`` to digest ``to``."""
+def same_user(proposed: Proposed | None, who: Mapping[str, Any]) -> bool:
+    """Whether the user of the operating system behind ``who`` made the proposal; False where one is unknown."""
+    return proposed is not None and proposed.os_user != "" and proposed.os_user == who.get("os_user")
+
+
+def proposal(*, scope: str, to: str, by: str, who: Mapping[str, str] = EMPTY) -> Draft:
+    """Draft of a proposal: ``by`` is the author of the change of ``scope`` to digest ``to``.
+
+    ``who``: how ``by`` came to be known.
+    """
     return Draft(
         kind=Kind.LOADED,
         role=Role.HUMAN,
         actor=by,
-        body={"event": PROPOSED, "scope": scope, "to": to, "by": by},
+        body={"event": PROPOSED, "scope": scope, "to": to, "by": by, "who": dict(who)},
     )
 
 

@@ -127,7 +127,17 @@ class ToolContract(Frozen):
     @cached_property
     def digest(self) -> str:
         """The digest that runbooks' pins and approvals bind."""
-        return canonical.digest(_without_floats(self.model_dump(mode="json")))
+        return canonical.digest_text(self.document)
+
+    @cached_property
+    def document(self) -> str:
+        """The text that is digested, and that an approval keeps; ``from_document`` reads it."""
+        return canonical.dumps(_without_floats(self.model_dump(mode="json")))
+
+    @classmethod
+    def from_document(cls, text: str) -> "ToolContract":
+        """The contract that ``text`` is the document of; pydantic's ValidationError for another text."""
+        return cls.model_validate_json(text, strict=False)  # durations stand in it as text
 
     @property
     def sets_state(self) -> bool:

@@ -16,8 +16,10 @@ from policies.approval import (
     Approved,
     Bundle,
     Principals,
+    Proposed,
     may_approve,
     read_principals,
+    same_user,
     target_of,
 )
 from policies.delegation import Entry as Delegated
@@ -37,6 +39,8 @@ class Policy:
     connectors: Mapping[str, str]  # connector -> its document
     catalog: Any
     addresses: Mapping[str, Any]
+    sources: Mapping[str, str] = field(default_factory=dict)  # Python module -> digest of its source
+    documents: Mapping[str, str] = field(default_factory=dict)  # tool -> the document of its contract
 
     @property
     def pins(self) -> dict[str, str]:
@@ -57,7 +61,7 @@ class InForce:
     runbooks: Mapping[str, Approved] = field(default_factory=dict)
     history: Mapping[str, Approved] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
-    proposals: Mapping[str, str] = field(default_factory=dict)
+    proposals: Mapping[str, Proposed] = field(default_factory=dict)
     contents: Mapping[str, str] = field(default_factory=dict, repr=False)
     ignored: tuple[str, ...] = ()
 
@@ -87,15 +91,31 @@ class InForce:
         """Policy of a bundle that is or was in force; KeyError for one that never was."""
         bundle = self.history[digest].bundle
         connectors = json.loads(self._content(bundle, "connectors"))
+        contracts = json.loads(self._content(bundle, "contracts"))
         return Policy(
             bundle=bundle,
             runbook=Runbook.model_validate_json(self._content(bundle, "runbook")),
             delegation=Delegated.model_validate_json(self._content(bundle, "delegation")),
-            contracts=json.loads(self._content(bundle, "contracts")),
+            contracts=contracts,
             connectors={name: self.contents[d] for name, d in connectors.items()},
             catalog=json.loads(self._content(bundle, "catalog")),
             addresses=json.loads(self._content(bundle, "addresses")),
+            # an approval from before sources were bound binds none: none of its modules is executed
+            sources=json.loads(self._content(bundle, "sources")) if "sources" in bundle.parts else {},
+            documents={tool: self.contents[d] for tool, d in contracts.items() if d in self.contents},
         )
+
+    def sources(self) -> frozenset[tuple[str, str]]:
+        """Every Python module, with the digest of its source, that a policy in force binds."""
+        parts = [held.bundle for held in self.runbooks.values() if "sources" in held.bundle.parts]
+        return frozenset(pair for b in parts for pair in json.loads(self._content(b, "sources")).items())
+
+    def promised(self) -> dict[str, str]:
+        """Documents of the contracts that policies in force bind, by tool."""
+        found: dict[str, str] = {}
+        for ref in sorted(self.runbooks):
+            found.update(self.policy(ref).documents)
+        return found
 
     def _content(self, bundle: Bundle, part: str) -> str:
         return self.contents[bundle.parts[part]]
@@ -113,7 +133,8 @@ def apply_desk(view: InForce, entry: Entry) -> InForce:
     """Take one more entry of chain ``desk``; kinds that approve nothing change nothing."""
     if entry.kind is Kind.LOADED and entry.body.get("event") == PROPOSED:
         known = dict(view.proposals)
-        known.setdefault(entry.body["to"], entry.body["by"])  # the first to propose it is its author
+        os_user = entry.body.get("who", {}).get("os_user", "")
+        known.setdefault(entry.body["to"], Proposed(by=entry.body["by"], os_user=os_user))  # first: its author
         return replace(view, proposals=known)
     if entry.kind is not Kind.APPROVED:
         return view
@@ -143,8 +164,10 @@ def _flaw(view: InForce, entry: Entry) -> str:
     first = None
     if scope == PRINCIPALS and view.principals is None and body["to"] is not None:
         first = read_principals(contents[parts[PRINCIPALS]])
-    author = view.proposals.get(body["to"] or target_of(scope, None), body["by"])
-    verdict = may_approve(view.people(), by=body["by"], author=author, first=first)
+    proposed = view.proposals.get(body["to"] or target_of(scope, None))
+    author = proposed.by if proposed else body["by"]
+    same = same_user(proposed, body.get("who", {}))
+    verdict = may_approve(view.people(), by=body["by"], author=author, first=first, same_user=same)
     if verdict.allowed and (body["author"], body["solo"]) != (author, verdict.solo):
         return "it does not say whose change it is"
     return verdict.message

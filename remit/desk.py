@@ -82,23 +82,36 @@ class Desk:
     def refresh(self) -> None:
         """Read again what is in force."""
         self.in_force = fold_desk(self.ledger.read(DESK))
+        self.__dict__.pop("folder", None)  # what of the files may be executed has changed
 
     @cached_property
     def folder(self) -> Folder:
-        """Read the files, once."""
+        """Read the files to look at them; a Python module is executed only as it was approved."""
+        return read_folder(self.settings, self._environ, self.in_force)
+
+    @cached_property
+    def proposed(self) -> Folder:
+        """Read the files to judge them, once; this executes Python modules that nobody approved yet."""
         return read_folder(self.settings, self._environ)
 
     def changes(self) -> list[Change]:
-        """Everything that the files would change, principals first."""
-        candidates = self.folder.candidates()
+        """Everything that the files would change, principals first, as it can be approved (``proposed``)."""
+        return self._changes(self.proposed)
+
+    def pending(self) -> list[Change]:
+        """Everything that the files would change, to be looked at: nothing unapproved is executed."""
+        return self._changes(self.folder)
+
+    def _changes(self, folder: Folder) -> list[Change]:
+        candidates = folder.candidates()
         found = [self._change(scope, candidate) for scope, candidate in candidates.items()]
-        return [c for c in found if c is not None] + self._withdrawals(candidates)
+        return [c for c in found if c is not None] + self._withdrawals(folder, candidates)
 
     def warnings(self) -> list[str]:
         """Say what is ignored, and why: for doctor, the log and the head of every list."""
         said = [f"ignored: {problem}" for problem in self.folder.problems]
         said += [f"ignored: an approval that does not hold ({why})" for why in self.in_force.ignored]
-        for change in self.changes():
+        for change in self.pending():
             held = "the last approved version stays in force" if change.was else "it is not in force"
             what = f" ({', '.join(change.parts)})" if change.parts else ""
             why = f": {change.problem}" if change.problem else ""
@@ -145,10 +158,10 @@ class Desk:
             problem = "this id and version means another runbook already: raise its version (version_reused)"
         return Change(scope=scope, was=was, candidate=candidate, parts=parts, problem=problem)
 
-    def _withdrawals(self, candidates: Mapping[str, Candidate]) -> list[Change]:
-        if self.folder.delegation is None:
+    def _withdrawals(self, folder: Folder, candidates: Mapping[str, Candidate]) -> list[Change]:
+        if folder.delegation is None:
             return []  # a file that cannot be read withdraws nothing
-        kept = {*candidates, *self.folder.missing()}
+        kept = {*candidates, *folder.missing()}
         return [
             Change(scope=scope, was=held.bundle.digest, candidate=None, parts=())
             for scope, held in self.in_force.runbooks.items()

@@ -13,6 +13,7 @@ from policies.connector import Connector
 from policies.contract import ToolContract
 from policies.delegation import Delegation
 from policies.errors import LoadError, Problem
+from policies.in_force import InForce
 from policies.loader import Loaded
 from policies.runbook import Runbook
 from remit.settings import Settings
@@ -42,7 +43,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Folder:
-    """The files of a desk, read once. ``problems``: everything wrong with any of them."""
+    """The files of a desk, read once. ``problems``: everything wrong with any of them.
+
+    ``closures``: each Python module, with the digests of its source and of what it imports; ``not_executed``:
+    those that were not, because they are not approved as they stand. Their tools are not known.
+    """
 
     settings: Settings
     delegation: Loaded[Delegation] | None
@@ -51,6 +56,8 @@ class Folder:
     runbooks: Mapping[str, Loaded[Runbook]]  # by id@version
     around: Surroundings
     contracts: Mapping[str, ToolContract]
+    closures: Mapping[str, Mapping[str, str]]
+    not_executed: tuple[str, ...]
     problems: tuple[Problem, ...]
 
     def candidates(self) -> dict[str, Candidate]:
@@ -106,17 +113,26 @@ class Folder:
                 name: self.contracts[name].digest for name in sorted(tools) if name in self.contracts
             },
             "connectors": {name: taken.digest for name, taken in connectors.items()},
+            "sources": {n: d for name in sorted(used) for n, d in self.closures.get(name, {}).items()},
             "catalog": self.catalog.document.value if self.catalog else None,
             "addresses": self.around.addresses(),
             "delegation": entry,
         }
         unknown = sorted(name for name in tools if name not in self.contracts)
         problem = f"no such tool: {', '.join(unknown)}" if unknown else ""
-        return _bundle(ref, parts, {t.digest: t.content for t in connectors.values()}, problem)
+        if self.not_executed and (unknown or used.intersection(self.not_executed)):
+            problem = f"not executed before they are approved: {', '.join(self.not_executed)}"
+        more = {t.digest: t.content for t in connectors.values()}
+        more |= {c.digest: c.document for name, c in self.contracts.items() if name in tools}
+        return _bundle(ref, parts, more, problem)
 
 
-def read_folder(settings: Settings, environ: Mapping[str, str]) -> Folder:
-    """Read everything in the desk's folder; what is wrong is collected, not raised."""
+def read_folder(settings: Settings, environ: Mapping[str, str], approved: InForce | None = None) -> Folder:
+    """Read everything in the desk's folder; what is wrong is collected, not raised.
+
+    ``approved``: execute only the Python modules that this binds as they stand; None: all of them, which is
+    for those who judge a change.
+    """
     desk, problems = settings.desk, list[Problem]()
     delegation = _take(desk, desk / DELEGATION, loader.load_delegation, problems)
     catalog = _take(desk, desk / CATALOG, loader.load_catalog, problems, optional=True)
@@ -137,15 +153,19 @@ def read_folder(settings: Settings, environ: Mapping[str, str]) -> Folder:
         connectors={name: taken.value for name, taken in connectors.items()},
         modules=settings.tools.modules,
         folder=desk,
+        trusted=None if approved is None else approved.sources(),
+        promised={} if approved is None else approved.promised(),
     )
+    modules = around.read_modules()
     try:
-        contracts = registry_of(around).contracts()
+        contracts = registry_of(around, modules).contracts()
     except SetupError as error:
         problems.append(_problem("remit.toml", f"tools: {error}", "bad_tool"))
         contracts = MappingProxyType({})
     return Folder(
         settings=settings, delegation=delegation, catalog=catalog, connectors=connectors, runbooks=runbooks,
-        around=around, contracts=contracts, problems=tuple(problems),
+        around=around, contracts=contracts, closures={name: modules.closure(name) for name in modules.listed},
+        not_executed=tuple(around.untrusted(modules)), problems=tuple(problems),
     )  # fmt: skip
 
 

@@ -27,7 +27,7 @@ from remit.folder import Folder
 from remit.toolbox import approved, registry_of
 from tools.errors import SetupError
 
-_AROUND: Final = ("contracts", "connectors", "catalog", "addresses")
+_AROUND: Final = ("contracts", "connectors", "sources", "catalog", "addresses")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +119,7 @@ def differences(desk: Desk, change: Change) -> Difference:
 
 def _proposed(desk: Desk, ref: str) -> Remit:
     """What the files would have in force under ``ref``."""
-    folder = desk.folder
+    folder = desk.proposed
     book = folder.runbooks[ref].value
     return Remit(
         runbook=book,
@@ -149,7 +149,7 @@ def _of_people(desk: Desk, change: Change) -> Difference:
 
 def _around(desk: Desk, start: str, before: Remit, proposed: Remit) -> list[str]:
     """What the same words would reach that they do not reach by ``start``, which is in force."""
-    policy, folder = desk.in_force.policy(start), desk.folder
+    policy, folder = desk.in_force.policy(start), desk.proposed
     catalog = None if policy.catalog is None else Catalog.model_validate_json(document(policy.catalog))
     said = [
         *connectors_changed(before.connectors, proposed.connectors),

@@ -8,10 +8,8 @@ function may also ask for ``key``, ``secret`` and ``timeout_s``, which are not a
 its answer: TransientError, PermanentError or UnknownOutcomeError. Anything else it raises proves nothing.
 """
 
-import importlib
 import inspect
 import re
-import sys
 import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +32,7 @@ from policies.contract import (
     ValueSpec,
 )
 from state.outcome import Outcome
+from tools.desk_modules import DeskModules, origin_of
 from tools.errors import (
     DuplicateToolError,
     PermanentError,
@@ -137,7 +136,7 @@ def tool(
                 answers=Answers(),
                 recorded=tuple(recorded),
                 credentials=dict(credentials or {}),
-                connector=function.__module__,
+                connector=_connector(function),
                 source=_source(function),
                 child_process=child_process,
                 model=model,
@@ -156,43 +155,22 @@ def tool(
     return declare
 
 
-def load_module_tools(module_names: Iterable[str], folder: Path | None = None) -> list[PythonTool]:
-    """Import the modules (from ``folder``, the desk, first) and give the tools that each itself declares.
+def load_module_tools(modules: DeskModules, names: Iterable[str] | None = None) -> list[PythonTool]:
+    """Execute the listed modules (or only ``names`` of them) and give the tools that each itself declares.
 
-    SetupError when one cannot be imported or declares none; DuplicateToolError for two of one name.
+    SetupError when one cannot be executed or declares none; DuplicateToolError for two of one name.
     """
     found: dict[str, PythonTool] = {}
-    for module_name in module_names:
-        declared = _declared(_import(module_name, folder))
-        if not declared:
-            raise SetupError(f"module {module_name} declares no tool")
+    imported = {one for name in modules.listed for one in modules.closure(name) if one != name}
+    for module_name in modules.listed if names is None else names:
+        declared = _declared(modules.module(module_name))
+        if not declared and module_name not in imported:
+            raise SetupError(f"module {module_name} declares no tool, and no module with tools imports it")
         for made in declared:
             if made.contract.name in found:
                 raise DuplicateToolError(f"two tools are called {made.contract.name}")
             found[made.contract.name] = made
     return list(found.values())
-
-
-def _import(module_name: str, folder: Path | None) -> ModuleType:
-    if folder is not None:
-        _look_first_in(folder, module_name)
-    try:
-        return importlib.import_module(module_name)
-    except SetupError:
-        raise
-    except Exception as error:  # a module of the desk may raise anything while it is imported
-        raise SetupError(f"module {module_name}: {type(error).__name__}: {error}") from error
-
-
-def _look_first_in(folder: Path, module_name: str) -> None:
-    """Put the desk's folder first, and let go of a module of that name that another folder gave."""
-    sys.path[:] = [str(folder), *(entry for entry in sys.path if entry != str(folder))]
-    place = folder.joinpath(*module_name.split("."))
-    own = [p for p in (place.with_suffix(".py"), place / "__init__.py") if p.is_file()]
-    loaded = getattr(sys.modules.get(module_name), "__file__", None)
-    if own and loaded is not None and Path(loaded).resolve() != own[0].resolve():
-        del sys.modules[module_name]
-        importlib.invalidate_caches()
 
 
 def _declared(module: ModuleType) -> list[PythonTool]:
@@ -214,10 +192,18 @@ def _plain(value: Any) -> Any:
 
 
 def _source(function: Callable[..., Any]) -> str:
+    origin = origin_of(function.__module__)
+    if origin is not None:
+        return origin.digest
     file = inspect.getsourcefile(function)
     if file is None or not Path(file).is_file():
         raise SetupError(f"{function.__name__} comes from no file that approval could bind")
     return source_digest(Path(file))
+
+
+def _connector(function: Callable[..., Any]) -> str:
+    origin = origin_of(function.__module__)
+    return function.__module__ if origin is None else origin.name
 
 
 def _signature(name: str, function: Callable[..., Any]) -> tuple[dict[str, ValueSpec], frozenset[str]]:

@@ -97,7 +97,7 @@ def make(folder: Path, *, steps: int = STEPS) -> Settings:
     desk = remit.desk.Desk.open(settings, environ=dict(os.environ))
     try:
         desk.approve(desk.changes(), Asker(name="bench", how="as", os_user="bench"))
-        problems = desk.folder.problems + tuple(desk.warnings())
+        problems = desk.proposed.problems + tuple(desk.warnings())
         if problems:
             raise RuntimeError("\n".join(map(str, problems)))
     finally:

@@ -174,7 +174,7 @@ def make(folder: Path) -> Settings:
     desk = remit.desk.Desk.open(settings, environ={})
     try:
         refused = [d for d in desk.approve(desk.changes(), asker("sue")) if d.state != "approved"]
-        problems = (*desk.folder.problems, *refused)
+        problems = (*desk.proposed.problems, *refused)
         if problems:
             raise RuntimeError("\n".join(map(str, problems)))
     finally:

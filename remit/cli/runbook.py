@@ -35,7 +35,7 @@ def add_to(app: typer.Typer) -> None:
 def list_(door: Door) -> int:
     """List runbooks: what is in force, and what stands in the files but is not."""
     desk = door.desk()
-    changes = {c.scope: c for c in desk.changes()}
+    changes = {c.scope: c for c in desk.pending()}
     rows = [
         _row(desk, ref, changes.get(ref)) for ref in sorted({*desk.in_force.runbooks, *desk.folder.runbooks})
     ]
@@ -128,7 +128,7 @@ def lint(door: Door, ids: _Ids = None) -> int:
     """Say everything that is wrong with the files of this desk, with file, line and column."""
     from remit.review import lint_folder, named
 
-    folder = door.desk().folder
+    folder = door.desk().proposed
     meant = [named(folder, given) for given in ids or []]
     for given, (ref, unread) in zip(ids or [], meant, strict=True):
         if ref is None and not unread:
@@ -263,7 +263,7 @@ def _refuse_flawed(desk: "Desk", changes: "list[Change]") -> None:
                 not_done="nothing was approved",
                 hint="mend it, or approve the others by their ids",
             )
-        found = unsafe(desk.folder, change.scope) if change.scope in desk.folder.runbooks else []
+        found = unsafe(desk.proposed, change.scope) if change.scope in desk.proposed.runbooks else []
         if change.candidate is not None and found:
             raise UsageError(
                 "\n".join([f"{change.scope} cannot be run safely:", *map(str, found)]),

@@ -239,7 +239,7 @@ def approve(folder: Path, target: Target | None) -> None:
     """Approve everything that lies in ``folder``, as its owner does."""
     desk = remit.desk.Desk.open(load(folder), environ={"THINGS_URL": url(target)})
     try:
-        assert not desk.folder.problems, "\n".join(map(str, desk.folder.problems))
+        assert not desk.proposed.problems, "\n".join(map(str, desk.proposed.problems))
         done = desk.approve(desk.changes(), Asker(name="sue", how="as", os_user="sue"))
         assert [d.verdict for d in done if d.state != "approved"] == []
     finally:

@@ -4,6 +4,7 @@ import pytest
 
 from policies import yaml_tree
 from policies.approval import (
+    PARTS,
     PRINCIPALS,
     Bundle,
     approval,
@@ -13,6 +14,7 @@ from policies.approval import (
     read_principals,
     target_of,
 )
+from policies.contract import Answers, Dedupe, DedupeKind, Effect, IntegerSpec, ToolContract
 from policies.in_force import InForce, apply_desk, fold_desk
 from state import canonical
 from state.entry import DESK, Draft, Head, Kind, seal
@@ -60,6 +62,7 @@ def runbook_parts(name="service-recovery", **changed):
     entry = next(e for e in delegation["delegate"] if e["runbook"].startswith(name))
     return {
         "runbook": book, "contracts": {"supervisor.stop": "sha256:aa"}, "connectors": {},
+        "sources": {"page_tools": "sha256:bb"},
         "catalog": {"services": []},
         "addresses": {"supervisors": {}, "hosts": []}, "delegation": entry, **changed,
     }  # fmt: skip
@@ -89,7 +92,7 @@ def test_what_is_approved_is_in_force_with_all_its_parts():
     assert view.newest("another") is None
 
 
-@pytest.mark.parametrize("part", ["runbook", "contracts", "connectors", "catalog", "addresses", "delegation"])
+@pytest.mark.parametrize("part", PARTS)
 def test_a_change_of_any_part_is_another_digest(part):
     before, _ = bundle_of("service-recovery@3", **runbook_parts())
     after, _ = bundle_of("service-recovery@3", **runbook_parts(**{part: {"changed": 1}}))
@@ -261,3 +264,36 @@ def test_other_entries_of_the_chain_change_nothing():
     for kind in (Kind.STOPPED, Kind.STARTED, Kind.SIGNED, Kind.LOADED):
         entry = chain(Draft(kind=kind, body={"scope": "desk"}))[0]
         assert apply_desk(view, entry) is view
+
+
+def test_sources_of_modules_are_in_force_with_the_contracts_that_were_approved():
+    grant = ToolContract(
+        name="seats.grant", effect=Effect.WRITE, arguments={"n": IntegerSpec(type="integer", maximum=3)},
+        result={"seats": "integer"}, resource="seats/{n}", timeout_s=0.25, connector="page_tools",
+        dedupe=Dedupe(kind=DedupeKind.NATIVE_KEY, window_s=1.5), answers=Answers(succeeded=(200,)),
+    )  # fmt: skip
+    assert ToolContract.from_document(grant.document) == grant
+    parts = runbook_parts(contracts={grant.name: grant.digest}, sources={"page_tools": "sha256:bb"})
+    bundle, contents = bundle_of("service-recovery@3", **parts)
+    draft = approval(
+        bundle=bundle, scope=bundle.scope, was=None, by="lee", author="dana", solo=False,
+        contents={**contents, grant.digest: grant.document},
+    )  # fmt: skip
+    view = fold_desk(chain(people_approved(), proposed(bundle), draft))
+    assert view.ignored == ()
+    policy = view.policy("service-recovery@3")
+    assert policy.sources == {"page_tools": "sha256:bb"}
+    assert ToolContract.from_document(policy.documents[grant.name]).digest == grant.digest
+    assert view.sources() == {("page_tools", "sha256:bb")}
+    assert set(view.promised()) == {grant.name}
+
+
+def test_an_approval_from_before_sources_were_bound_binds_none():
+    parts = {part: value for part, value in runbook_parts().items() if part != "sources"}
+    bundle, contents = bundle_of("service-recovery@3", **parts)
+    draft = approval(
+        bundle=bundle, scope=bundle.scope, was=None, by="lee", author="dana", solo=False, contents=contents
+    )
+    view = fold_desk(chain(people_approved(), proposed(bundle), draft))
+    assert view.policy("service-recovery@3").sources == {}
+    assert view.sources() == frozenset()

@@ -1,14 +1,22 @@
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from policies.contract import ToolContract
 from remit.cli.app import run
 from remit.desk import Desk, payload_key
 from remit.errors import DeskError
 from remit.intake.principal import Asker
+from remit.kit import kit_of, secrets_of
 from remit.settings import load
 from state.entry import DESK, Kind
+from state.outcome import Outcome
+
+ROOT = Path(__file__).parents[3]
 
 TWO = """schema: remit/delegation/v1
 principals:
@@ -244,7 +252,90 @@ def test_two_desks_in_one_process_have_each_their_own_tools(folder, tmp_path):
     sources = set()
     for place in (folder, other, folder):
         desk = Desk.open(load(place))
-        sources.add(desk.folder.contracts["page.set"].source)
+        sources.add(desk.proposed.contracts["page.set"].source)
         assert len(desk.changes()) == (place == other)
         desk.close()
     assert len(sources) == 2
+
+
+RAN = "with open(__file__ + '.ran', 'a') as out:\n    out.write('x')\n"
+
+
+def kit(desk):
+    policy = desk.in_force.policy("maintenance-page@1")
+    return kit_of(policy, desk.settings, secrets_of(desk.settings, {}))
+
+
+def ran(folder):
+    return [str(file.relative_to(folder)) for file in folder.rglob("*.ran")]
+
+
+def as_approved(made):
+    return {name for name, digest in made.policy.contracts.items() if made.contracts[name].digest == digest}
+
+
+def test_a_module_as_approved_is_executed_to_run(folder, opened):
+    made = kit(opened())
+    assert as_approved(made) == {"page.read", "page.set"}
+    send = {"key": "", "secret": None, "timeout_s": 1.0}
+    assert made.registry.tool("page.read").send({"service": "shop"}, **send).result == {"state": "hide"}
+
+
+def test_a_module_that_nobody_approved_is_executed_only_to_be_judged(folder, opened):
+    (folder / "page_tools.py").write_text(RAN + (folder / "page_tools.py").read_text())
+    for command in (["runbook", "list"], ["doctor"], ["runs", "list"]):
+        run([*command, "--desk", str(folder), "--json"])
+    desk = opened()
+    (change,) = desk.pending()
+    assert change.parts == ("contracts", "sources")
+    assert change.problem == "not executed before they are approved: page_tools"
+    made = kit(desk)
+    assert as_approved(made) == set()
+    send = {"key": "", "secret": None, "timeout_s": 1.0}
+    reply = made.registry.tool("page.set").send({"service": "shop", "state": "show"}, **send)
+    assert reply.outcome is Outcome.NOT_SENT
+    assert ran(folder) == []
+    (change,) = desk.changes()
+    assert (change.parts, change.problem) == (("contracts", "sources"), "")
+    assert ran(folder) == ["page_tools.py.ran"]
+    desk.approve(desk.changes(), me(desk))
+    assert desk.pending() == []
+    assert as_approved(kit(desk)) == {"page.read", "page.set"}
+
+
+def test_a_module_that_a_tool_imports_is_bound_with_it(folder, opened):
+    tools = folder / "page_tools.py"
+    tools.write_text(tools.read_text() + "\n\nimport page_names\n")
+    (folder / "page_names.py").write_text("NAMES = 1\n")
+    problems = [p for p in opened().proposed.problems if p.code == "bad_tool"]
+    assert "page_names.py stands in the desk, but tools.modules does not list page_names" in str(problems[0])
+    edit(folder / "remit.toml", 'modules = ["page_tools"]', 'modules = ["page_tools", "page_names"]')
+    desk = opened()
+    desk.approve(desk.changes(), me(desk))
+    assert set(desk.in_force.policy("maintenance-page@1").sources) == {"page_tools", "page_names"}
+    assert as_approved(kit(desk)) == {"page.read", "page.set"}
+    (folder / "page_names.py").write_text(RAN)
+    desk = opened()
+    assert as_approved(kit(desk)) == set()
+    assert "sources" in desk.pending()[0].parts
+    assert ran(folder) == []
+
+
+def test_the_text_of_an_approved_contract_is_kept_with_the_approval(folder, opened):
+    policy = opened().in_force.policy("maintenance-page@1")
+    kept = {name: ToolContract.from_document(text).digest for name, text in policy.documents.items()}
+    assert kept == policy.contracts
+
+
+@pytest.mark.parametrize("name", ["celpy", "openai", "h11"])
+def test_a_package_in_the_desk_takes_no_librarys_place(folder, name):
+    (folder / name).mkdir()
+    (folder / name / "__init__.py").write_text(RAN)
+    for arguments in (["doctor"], ["run", "maintenance-page", "-i", "service=shop", "-i", "wanted=show"]):
+        done = subprocess.run(  # from the desk: ``-m`` puts the working folder on the path
+            [sys.executable, "-m", "remit", *arguments, "--json"], cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+    assert ran(folder) == []
