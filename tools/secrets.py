@@ -8,6 +8,7 @@ import importlib
 import os
 import re
 import stat
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Self
@@ -16,6 +17,7 @@ from tools.errors import SecretError
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,62}\Z")
 _PREFIX: Final = "secret:"
+LOOK_AGAIN_S: Final = 1.0  # a scrubber asks several times a step
 MAX_SECRET_BYTES: Final = 64 * 1024
 KEYRING_SERVICE: Final = "remit"
 _VARIABLE: Final = "REMIT_SECRET_"
@@ -88,6 +90,7 @@ class Secrets:
         self._keyring = keyring
         self._known: set[str] = set()
         self._files: dict[str, tuple[int, int, int]] = {}
+        self._looked_at = -LOOK_AGAIN_S
 
     def resolve(self, name: str) -> Secret:
         """Find the secret of that name; SecretError when there is none, or its file is open to others."""
@@ -109,12 +112,15 @@ class Secrets:
     def live(self) -> frozenset[str]:
         """Every value that this desk holds now, or held when this process looked, for the scrubber.
 
-        Whether or not it was resolved here: a process may be shown what another one has sent.
+        Whether or not it was resolved here: a process may be shown what another one has sent. What comes new
+        from outside is known within LOOK_AGAIN_S, what is resolved here at once.
         """
-        for name in list(self._environ):
-            if name.startswith(_VARIABLE) or name in _OTHER_VARIABLES:
-                self._known.add(self._environ.get(name, "").strip())
-        self._learn_files()
+        if time.monotonic() - self._looked_at >= LOOK_AGAIN_S:
+            for name in list(self._environ):
+                if name.startswith(_VARIABLE) or name in _OTHER_VARIABLES:
+                    self._known.add(self._environ.get(name, "").strip())
+            self._learn_files()
+            self._looked_at = time.monotonic()
         return frozenset(self._known - {""})
 
     def _learn_files(self) -> None:
