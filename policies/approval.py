@@ -115,8 +115,8 @@ def may_approve(
     """Whether ``by`` may approve a change of ``author`` (None: unknown) under the rules in force.
 
     ``same_user``: one user of the operating system stands behind both, so that it is their own change under
-    whatever name. Before any rule is in force only the first principals can be approved, by an approver that they name
-    (``first``).
+    whatever name. Before any rule is in force only the first principals can be approved, by an approver that
+    they name (``first``).
     """
     rules = people or first
     if rules is None:
@@ -160,8 +160,8 @@ def approval(
 
 
 def same_user(proposed: Proposed | None, who: Mapping[str, Any]) -> bool:
-    """Whether the user of the operating system behind ``who`` made the proposal; False where one is unknown."""
-    return proposed is not None and proposed.os_user != "" and proposed.os_user == who.get("os_user")
+    """Whether the operating system's user behind ``who`` made the proposal; False where one is unknown."""
+    return proposed is not None and bool(proposed.os_user) and proposed.os_user == who.get("os_user")
 
 
 def proposal(*, scope: str, to: str, by: str, who: Mapping[str, str] = EMPTY) -> Draft:

@@ -132,10 +132,9 @@ def fold_desk(entries: Iterable[Entry]) -> InForce:
 def apply_desk(view: InForce, entry: Entry) -> InForce:
     """Take one more entry of chain ``desk``; kinds that approve nothing change nothing."""
     if entry.kind is Kind.LOADED and entry.body.get("event") == PROPOSED:
-        known = dict(view.proposals)
-        os_user = entry.body.get("who", {}).get("os_user", "")
-        known.setdefault(entry.body["to"], Proposed(by=entry.body["by"], os_user=os_user))  # first: its author
-        return replace(view, proposals=known)
+        proposed = Proposed(by=entry.body["by"], os_user=entry.body.get("who", {}).get("os_user", ""))
+        # the first to propose it is its author
+        return replace(view, proposals={entry.body["to"]: proposed, **view.proposals})
     if entry.kind is not Kind.APPROVED:
         return view
     why = _flaw(view, entry)

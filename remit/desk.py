@@ -13,7 +13,16 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from policies.approval import PRINCIPALS, Verdict, approval, may_approve, proposal, read_principals, target_of
+from policies.approval import (
+    PRINCIPALS,
+    Verdict,
+    approval,
+    may_approve,
+    proposal,
+    read_principals,
+    same_user,
+    target_of,
+)
 from policies.in_force import InForce, fold_desk
 from remit.errors import ConflictError, DeskError
 from remit.folder import Candidate, Folder, read_folder
@@ -174,24 +183,29 @@ class Desk:
                 change=change, state="refused", verdict=Verdict(code="not_approvable", message=change.problem)
             )
         author = self.in_force.proposals.get(change.target)
-        verdict = self._verdict(change, asker.name, author or asker.name, together)
+        verdict = self._verdict(change, asker, together)
         if verdict.allowed:
             return Done(change=change, state="approved", verdict=verdict)
         proposes = author is None and self._known(asker)
         return Done(change=change, state="proposed" if proposes else "refused", verdict=verdict)
 
-    def _verdict(self, change: Change, by: str, author: str, together: Sequence[Change]) -> Verdict:
-        rules = self.in_force.people()
+    def _author(self, change: Change, asker: Asker) -> str:
+        proposed = self.in_force.proposals.get(change.target)
+        return proposed.by if proposed else asker.name
+
+    def _verdict(self, change: Change, asker: Asker, together: Sequence[Change]) -> Verdict:
+        rules, by, author = self.in_force.people(), asker.name, self._author(change, asker)
+        same = same_user(self.in_force.proposals.get(change.target), asker.said)
         if rules is not None:
-            return may_approve(rules, by=by, author=author)
+            return may_approve(rules, by=by, author=author, same_user=same)
         # Nothing is in force yet: the first principals are approved by themselves, the rest by them.
         candidate = next((c.candidate for c in together if c.scope == PRINCIPALS), None)
         first = None
         if candidate is not None:
             first = read_principals(candidate.contents[candidate.bundle.parts[PRINCIPALS]])
         if change.scope == PRINCIPALS:
-            return may_approve(None, by=by, author=author, first=first)
-        return may_approve(first, by=by, author=author)
+            return may_approve(None, by=by, author=author, first=first, same_user=same)
+        return may_approve(first, by=by, author=author, same_user=same)
 
     def _known(self, asker: Asker) -> bool:
         people = self.in_force.people()
@@ -200,7 +214,7 @@ class Desk:
     def _draft(self, one: Done, asker: Asker) -> Draft | None:
         change = one.change
         if one.state == "proposed":
-            return proposal(scope=change.scope, to=change.target, by=asker.name)
+            return proposal(scope=change.scope, to=change.target, by=asker.name, who=asker.said)
         if one.state == "refused":
             return None
         known = self.in_force.contents
@@ -210,7 +224,7 @@ class Desk:
             scope=change.scope,
             was=change.was,
             by=asker.name,
-            author=self.in_force.proposals.get(change.target, asker.name),
+            author=self._author(change, asker),
             solo=one.verdict.solo,
             contents={digest: text for digest, text in contents.items() if digest not in known},
             who=asker.said,

@@ -247,7 +247,7 @@ def _bound(desk: "Desk", change: "Change") -> list[str]:
         mark = "*" if not change.was or part in change.parts else " "
         lines.append(f"  {mark} {part:<11} {digest[:23]}")
     author = desk.in_force.proposals.get(change.target)
-    lines += [f"    proposed by {author}"] if author else []
+    lines += [f"    proposed by {author.by}"] if author else []
     return [*lines, ""]
 
 

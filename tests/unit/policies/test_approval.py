@@ -140,6 +140,35 @@ def test_an_author_does_not_approve_their_own_change_but_another_owner_does():
     assert not may_approve(people, by="olga", author="lee").solo
 
 
+def test_two_names_of_one_operating_system_user_are_one_pair_of_eyes():
+    people = read_principals(document(PEOPLE))
+    verdict = may_approve(people, by="olga", author="lee", same_user=True)
+    assert (verdict.code, "as lee" in verdict.message) == ("own_change", True)
+    solo = read_principals(document({**PEOPLE, "approval": {"approvers": ["owner"], "solo": True}}))
+    assert may_approve(solo, by="olga", author="lee", same_user=True).solo
+    loose = read_principals(document({**PEOPLE, "approval": {"not_author": False}}))
+    assert may_approve(loose, by="olga", author="lee", same_user=True).allowed
+
+
+@pytest.mark.parametrize(
+    ("proposer", "approver", "holds"),
+    [("root", "root", False), ("root", "other", True), (None, "root", True), ("root", None, True)],
+)
+def test_replay_judges_by_the_operating_systems_user_too(proposer, approver, holds):
+    def who(user):
+        return {"how": "as", "os_user": user} if user else {}
+
+    bundle, contents = bundle_of("service-recovery@3", **runbook_parts())
+    target = target_of("service-recovery@3", bundle)
+    offer = proposal(scope="service-recovery@3", to=target, by="dana", who=who(proposer))
+    given = approval(
+        bundle=bundle, scope="service-recovery@3", was=None, by="lee", author="dana", solo=False,
+        contents=contents, who=who(approver),
+    )  # fmt: skip
+    view = fold_desk(chain(people_approved(), offer, given))
+    assert ("service-recovery@3" in view.runbooks, view.ignored == ()) == (holds, holds)
+
+
 def test_a_solo_desk_approves_itself_and_says_so():
     people = read_principals(document({**PEOPLE, "approval": {"approvers": ["owner"], "solo": True}}))
     verdict = may_approve(people, by="lee", author="lee")

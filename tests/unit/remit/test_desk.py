@@ -204,6 +204,22 @@ def test_one_proposes_and_another_approves(folder, opened):
     assert desk.in_force.runbooks["maintenance-page@1"].author == "lee"
 
 
+def test_one_operating_system_user_under_two_names_does_not_approve_its_own_change(folder, opened):
+    (folder / "delegation.yaml").write_text(TWO)
+    desk = opened()
+    desk.approve(desk.changes(), me(desk))
+    as_dana, as_lee = (Asker(name=n, how="as", os_user="shared") for n in ("dana", "lee"))
+    edit(folder / "delegation.yaml", "mode: delegated", "mode: confirm")
+    desk = opened()
+    (done,) = desk.approve(desk.changes(), as_dana)
+    assert done.state == "proposed"
+    (done,) = desk.approve(desk.changes(), as_lee)
+    assert (done.state, done.verdict.code) == ("refused", "own_change")
+    assert desk.in_force.policy("maintenance-page@1").delegation.mode == "delegated"
+    (done,) = desk.approve(desk.changes(), Asker(name="lee", how="os", os_user="lee"))
+    assert done.state == "approved"
+
+
 def test_who_may_approve_is_judged_by_the_rules_before_the_act(folder, opened):
     (folder / "delegation.yaml").write_text(TWO)
     desk = opened()
