@@ -27,10 +27,13 @@ from policies.in_force import InForce, fold_desk
 from remit.errors import ConflictError, DeskError
 from remit.folder import Candidate, Folder, read_folder
 from remit.intake.principal import Asker
+from remit.secrecy import scrubber_of
 from remit.settings import Settings
 from state.entry import DESK, Draft
 from state.errors import PayloadKeyError
 from state.ledger.port import Ledger
+from tools.scrub import Scrubber
+from tools.secrets import Secrets
 
 KEY_FILE: Final = "payload_key"
 _KEY_BYTES: Final = 32
@@ -105,6 +108,16 @@ class Desk:
 
     def changes(self) -> list[Change]:
         """Everything that the files would change, principals first, as it can be approved (``proposed``)."""
+    @cached_property
+    def scrubber(self) -> Scrubber:
+        """What takes the secrets of this desk out of whatever is said at a door."""
+        secrets = Secrets(
+            self.settings.private / "secrets",
+            environ=self._environ,
+            keyring=self.settings.credentials.keyring,
+        )
+        return scrubber_of(self.settings, secrets, lambda: self.in_force)
+
         return self._changes(self.proposed)
 
     def pending(self) -> list[Change]:

@@ -95,8 +95,16 @@ COMMANDS: Final = table(
             "bad_settings": ("`remit.toml` or a variable is not usable.", "The line in the message."),
             "bad_setup": ("A tool, credential or model is not usable.", "`remit doctor`."),
             "bad_payload_key": (
-                "The key of payload digests is damaged.",
+                "The key of payloads and seals is damaged.",
                 "Bring it back from a backup; never make a new one.",
+            ),
+            "payload_key_missing": (
+                "The ledger was made with a payload key, and its file is gone. Nothing is made in its place.",
+                "Put it back from your backup. Desks on one ledger share the key: copy it.",
+            ),
+            "payload_key_other": (
+                "The payload key is not the one that the ledger was made with.",
+                "Put the ledger's own key back.",
             ),
             "not_in_force": ("What was to be in force is not.", "`remit doctor`."),
             "given_up": (

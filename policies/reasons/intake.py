@@ -74,6 +74,10 @@ ADMISSION: Final = table(
             do="Nothing.",
         ),
         "delivery_conflict": Reason(
+            "secret_in_request": (
+                "The request holds a secret of this desk (its value, or that in another form).",
+                "Ask without it; change the secret if others have seen it.",
+            ),
             does="Rejects it, and keeps both.",
             see="The same delivery id came before with another body.",
             do="Look at the sender: it reuses ids, or somebody replays them.",

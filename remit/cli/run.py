@@ -101,6 +101,7 @@ def intake_of(door: Door, app: "App") -> "Intake":
         model_calls_per_hour=app.settings.intake.model_calls_per_hour,
     )
 
+        scrubber=app.scrubber,
 
 def _request(
     door: Door, what: list[str], inputs: list[str], criteria: list[str], *, delivery: str | None, ref: str

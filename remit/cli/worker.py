@@ -1,8 +1,6 @@
 """``remit worker``: carry runs, until told to stop or until nothing is left to do."""
 
-import logging
 import signal
-import sys
 import threading
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -28,9 +26,6 @@ def worker(
     ] = False,
 ) -> int:
     """Carry runs: take what is due, take over what a dead process left, until SIGTERM or Ctrl-C."""
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
-    )
     with door.working() as app:
         for warning in door.desk().warnings():
             door.say(warning)

@@ -214,7 +214,8 @@ def test_a_stop_holds_back_and_a_start_lets_go_on(cli, folder, page):
     assert "[stopped]" in cli.err
     assert cli("start") == 0
     assert cli.data("start", "--resource", "page:shop")["lifted"]
-    assert not cli.data("start", "--resource", "page:shop")["lifted"]
+    assert cli("start", "--resource", "page:shop") == 2
+    assert "[not_stopped]" in cli.err
     assert cli("runs", "cancel", name) == 8 or shows(folder, "shop") == "show"
 
 
