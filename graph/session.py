@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from agents.executor import Executor
 from agents.verifier import Verifier
@@ -21,6 +22,7 @@ from state.holder import Holder
 from state.ledger.port import Ledger, Payload
 from state.task import EMPTY, Clock, Task
 from tools.gateway import Gateway
+from tools.scrub import Scrubber
 
 # A wait that is not longer than this stays in the claim; a longer one gives the worker back.
 STAYS_MS = 3_000
@@ -35,7 +37,8 @@ class Session:
     """One run under one claim. Nothing in it outlives the claim; whatever is worth keeping is an entry.
 
     ``present``: the policy in force now for the run's runbook and version (None: withdrawn). ``sealed``:
-    turns free text into a payload, of which the chain keeps the digest alone. ``sleep`` takes seconds.
+    turns free text into a payload, of which the chain keeps the digest alone. ``said``: what a human said,
+    fit to be stored. ``sleep`` takes seconds.
     """
 
     holder: Holder
@@ -52,6 +55,7 @@ class Session:
     sealed: Callable[[str], Payload]
     clock: Callable[[], Clock]
     sleep: Callable[[float], None]
+    said: Callable[[Mapping[str, Any]], dict[str, Any]] = Scrubber(tuple).said
     pauses: Callable[[str], None] = _nothing  # production does nothing at the named points
     without_tools: str = ""  # why its tools cannot be made here: nothing is looked at then, and nothing sent
     compared: bool = False  # the bindings were read again under this claim

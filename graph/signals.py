@@ -5,7 +5,7 @@ its reason, so that whoever sent it can see why.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -32,7 +32,7 @@ class Folded:
 def fold_in(session: Session) -> None:
     """Fold in every waiting signal, one append each, in the order of arrival."""
     for signal in session.ledger.signals(session.task.run):
-        folded = _fold(session, signal)
+        folded = _fold(session, _fit(session, signal))
         session.append(*folded.drafts, payloads=folded.payloads, folds=(signal.id,))
 
 
@@ -46,6 +46,11 @@ def _fold(session: Session, signal: Signal) -> Folded:
         raise  # nothing is wrong with what was said
     except Exception as error:  # noqa: BLE001 - whatever somebody posts must not hold up the run
         return _refuse(signal, "bad_signal", f"{type(error).__name__}: {error}")
+
+
+def _fit(session: Session, signal: Signal) -> Signal:
+    """``signal`` fit to be stored: its door has seen to that, but it may have come past any door."""
+    return replace(signal, body=session.said(signal.body)) if signal.kind in _HUMAN else signal
 
 
 def _said(signal: Signal, body: Mapping[str, Any]) -> Draft:
@@ -196,6 +201,7 @@ def _word(task: Task, op: str, word: str, by: str, evidence: str | None) -> Draf
     )
 
 
+_HUMAN: Final = frozenset({"decide", "ack", "attest", "confirm", "cancel", "pause", "unpause"})
 _HANDLERS: Final[Mapping[str, Callable[[Session, Signal], Folded]]] = MappingProxyType(
     {
         "decide": _decide,

@@ -4,6 +4,7 @@ Setting is open to everybody who has a part in the desk, since a needless stop c
 go on, or ends what nobody can read, is for those who answer for it.
 """
 
+from policies.delegation import matches
 from policies.in_force import InForce
 
 
@@ -20,6 +21,21 @@ def may_start(view: InForce, name: str) -> bool:
 def may_end_raw(view: InForce, name: str) -> bool:
     """Whether that principal may end a stuck run: whoever may lift the switch."""
     return may_start(view, name)
+
+
+def known_runbook(view: InForce, runbook: str) -> bool:
+    """Whether a runbook of that id is in force here, or ever was."""
+    return any(ref.rpartition("@")[0] == runbook for ref in (*view.runbooks, *view.versions))
+
+
+def touchable(view: InForce, resource: str) -> bool:
+    """Whether a delegation in force lets some write touch that resource."""
+    return any(
+        matches(pattern, resource)
+        for ref in view.runbooks
+        for patterns in view.policy(ref).delegation.resources.values()
+        for pattern in patterns
+    )
 
 
 def _human(view: InForce, name: str) -> bool:

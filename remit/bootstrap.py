@@ -20,6 +20,7 @@ from policies.in_force import InForce, Policy, apply_desk
 from policies.moment import Moment
 from remit.desk import open_ledger, payload_key, program
 from remit.kit import Kit, kit_or_what_is_left, secrets_of
+from remit.secrecy import scrubber_of
 from remit.settings import Settings
 from remit.worker.claim import Claimant
 from remit.worker.engine import Engine
@@ -139,6 +140,7 @@ class App:
             present=lambda: self._present(ref),
             people=self._people,
             sealed=self.sealed,
+            said=self.scrubber.said,
             clock=clock,
             sleep=sleep,
             pauses=self.pauses,
@@ -195,13 +197,13 @@ def open_app(
     environ = os.environ if environ is None else environ
     ledger = open_ledger(settings)
     try:
-        secrets = secrets_of(settings, environ)
+        secrets, policies = secrets_of(settings, environ), PolicyView(ledger)
         yield App(
             settings=settings,
             ledger=ledger,
-            policies=PolicyView(ledger),
+            policies=policies,
             secrets=secrets,
-            scrubber=Scrubber(secrets.live),
+            scrubber=scrubber_of(settings, secrets, policies.now),
             model=model or model_from(settings.model, environ),
             key=payload_key(settings),
             pauses=pauses,

@@ -17,6 +17,8 @@ from tools.secrets import Secret
 MARK: Final = "[redacted]"
 MAX_DETAIL: Final = 300
 MAX_TEXT: Final = 16 * 1024
+MAX_SAID: Final = 400
+MAX_EVIDENCE: Final = 64 * 1024
 MIN_SECRET: Final = 4  # a shorter value would blot out ordinary words
 MIN_SPLIT: Final = 8  # of a shorter one the letters may stand so in a row of ordinary words
 _MAX_ESCAPED: Final = 1024
@@ -114,15 +116,13 @@ def holds(text: str, values: Iterable[str]) -> bool:
 
 def _without_values(text: str, values: Iterable[str]) -> str:
     known = frozenset(values)
-    folded, packed = text.lower(), "".join(text.split())
+    packed = "".join(text.split())
+    packed_hex = packed.lower()
     for form, is_hex in _forms(known):
-        if is_hex and form in folded:
-            text = re.sub(re.escape(form), MARK, text, flags=re.IGNORECASE)
-        elif form in text:
-            text = text.replace(form, MARK)
-        # broken into lines or columns
-        elif len(form) >= MIN_SPLIT and form in (packed.lower() if is_hex else packed):
-            text = _spaced(form).sub(MARK, text)
+        letters = "".join(form.split())
+        if letters in (packed_hex if is_hex else packed):
+            # it may be broken into lines or columns
+            text = _spaced(form).sub(MARK, text) if len(letters) >= MIN_SPLIT else text.replace(form, MARK)
     if any(mark in text for mark in _ESCAPES):
         for value in known:
             for pattern in _escaped(value):
@@ -139,7 +139,9 @@ def _forms(values: frozenset[str]) -> tuple[tuple[str, bool], ...]:
 
 @lru_cache(maxsize=256)
 def _spaced(form: str) -> re.Pattern[str]:
-    return re.compile(r"\s*".join(map(re.escape, form)), re.IGNORECASE if _is_hex(form) else 0)
+    return re.compile(
+        r"\s*".join(map(re.escape, "".join(form.split()))), re.IGNORECASE if _is_hex(form) else 0
+    )
 
 
 @lru_cache(maxsize=256)
@@ -215,6 +217,24 @@ class Scrubber:
     def line(self, text: str, *, limit: int = MAX_DETAIL) -> str:
         """``text`` scrubbed, on one line."""
         return one_line(text, secrets=self._live(), limit=limit)
+
+    def said(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """What a human said, field by field: one line each, but a whole text as ``evidence``."""
+        return {
+            key: self.text(said, limit=MAX_EVIDENCE)
+            if key == "evidence" and isinstance(said, str)
+            else self._lines(said, 0)
+            for key, said in body.items()
+        }
+
+    def _lines(self, value: Any, depth: int) -> Any:
+        if isinstance(value, str):
+            return self.line(value, limit=MAX_SAID)
+        if isinstance(value, Mapping) and depth < _MAX_DEPTH:
+            return {self._lines(str(k), depth): self._lines(v, depth + 1) for k, v in value.items()}
+        if isinstance(value, list | tuple) and depth < _MAX_DEPTH:
+            return [self._lines(item, depth + 1) for item in value]
+        return value if isinstance(value, int | float | None) else MARK
 
     def value(self, value: Any, *, limit: int = MAX_TEXT) -> Any:
         """Scrub all strings of a JSON value."""

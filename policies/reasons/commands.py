@@ -24,6 +24,11 @@ COMMANDS: Final = table(
             "duplicate_input": ("An input is given twice.", "Give it once."),
             "unknown_run": ("No run of that id is in this ledger.", "`remit runs list --all`."),
             "ambiguous_run": ("What was given fits several runs.", "Give more of the id."),
+            "unknown_resource": (
+                "No delegation in force lets a write touch that resource: a stop of it would stop nothing.",
+                "`remit runbook authority ID` names what may be touched; `remit stop` stops all.",
+            ),
+            "not_stopped": ("What is to be started was not stopped.", "The message says what is."),
             "no_file": ("A file is not there, or cannot be read or written.", "Name another."),
             "file_exists": ("A file is there already; none is overwritten.", "Name a new one."),
             "no_evidence": ("The file of evidence is empty.", "Write down what you saw."),

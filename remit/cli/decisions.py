@@ -33,6 +33,7 @@ _CHOICES: Final = (
     ("rollback", "roll_back", "Undo every effect, the newest first, and prove it."),
 )
 MAX_EVIDENCE: Final = 64 * 1024
+MAX_WHY: Final = 400
 _LEAST_DIGITS: Final = 8
 
 
@@ -168,7 +169,11 @@ def _abort_raw(door: Door, esc: str, why: str) -> int:
         )
     try:
         desk.ledger.close_raw(
-            run, by=asker.name, at=desk.ledger.now(), why=why[:400], unsound=task.unsound[:400]
+            run,
+            by=asker.name,
+            at=desk.ledger.now(),
+            why=desk.scrubber.line(why, limit=MAX_WHY),
+            unsound=desk.scrubber.line(task.unsound, limit=MAX_WHY),
         )
     except NotStuckError as sound:
         hint = f"remit runs show {run}" if task.closed else f"remit esc abort {run}"

@@ -84,9 +84,8 @@ def say(
     asker, name = door.asker(), str(ULID())
     after = app.ledger.info(run).head.seq
     said = {"how": asker.how, "os_user": asker.os_user}
-    app.ledger.post(
-        Signal(id=name, run=run, kind=kind, by=asker.name, at=app.ledger.now(), body={**body, **said})
-    )
+    fit = app.scrubber.said({**body, **said})  # it is stored before the run judges it
+    app.ledger.post(Signal(id=name, run=run, kind=kind, by=asker.name, at=app.ledger.now(), body=fit))
     answer = _answer(app, run, name, after, watch)
     refused = answer.body.get("refused") if answer else None
     if refused:

@@ -1,6 +1,6 @@
 """``remit stop`` and ``remit start``: the switch that holds back every write from now on."""
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -10,6 +10,7 @@ from remit.errors import RefusedError, UsageError
 if TYPE_CHECKING:
     from remit.switch import Aftermath, Landing
 
+MAX_WHY: Final = 400
 _Runbook = Annotated[str | None, typer.Option("--runbook", metavar="ID", help="Only this runbook.")]
 _Resource = Annotated[str | None, typer.Option("--resource", metavar="NAME", help="Only this resource.")]
 
@@ -42,7 +43,10 @@ def stop(
             code="no_part_here",
             hint="ask somebody who has; remit runbook list, then remit runbook authority ID, names the roles",
         )
-    ledger.stop(Stop(scope=scope, by=asker.name, at=ledger.now(), why=why or f"asked by {asker.name}"))
+    _require_known(door, runbook, resource)
+    ledger.stop(
+        Stop(scope=scope, by=asker.name, at=ledger.now(), why=_why(door, why) or f"asked by {asker.name}")
+    )
     found = settle(ledger, scope, timeout_s=wait) if wait else aftermath(ledger, scope)
     if door.json:
         door.data({"scope": scope, "stopped": True, "by": asker.name, **found.as_json()})
@@ -89,12 +93,18 @@ def start(door: Door, runbook: _Runbook = None, resource: _Resource = None) -> i
             not_done="the stop stays in force",
             hint="ask an owner, or somebody who decides",
         )
-    lifted = ledger.start(scope, by=asker.name, at=ledger.now())
-    left = [s.scope for s in ledger.stops()]
+    lifted = scope in _stopped(door) and ledger.start(scope, by=asker.name, at=ledger.now())
+    left = _stopped(door)
+    if not lifted:
+        raise UsageError(
+            f"not stopped: {scope!r:.120}",
+            code="not_stopped",
+            hint="; ".join(f"remit start{_of(stop)}" for stop in left) or "nothing is stopped here",
+        )
     if door.json:
         door.data({"scope": scope, "lifted": lifted, "still_stopped": left})
         return OK
-    door.say(f"started: {scope}" if lifted else f"{scope} was not stopped; nothing was done")
+    door.say(f"started: {scope}")
     if left:
         door.say(f"still stopped: {', '.join(left)}")
     return OK
@@ -103,9 +113,48 @@ def start(door: Door, runbook: _Runbook = None, resource: _Resource = None) -> i
 def _scope(runbook: str | None, resource: str | None) -> str:
     if runbook and resource:
         raise UsageError("one of --runbook and --resource, not both", code="usage")
+    if "" in (runbook, resource):
+        raise UsageError("--runbook and --resource need a name", code="usage")
     if runbook:
         return f"runbook:{runbook.partition('@')[0]}"
     return f"resource:{resource}" if resource else "desk"
+
+
+def _require_known(door: Door, runbook: str | None, resource: str | None) -> None:
+    """A stop that matches nothing would be a false comfort; UsageError."""
+    from policies.desk_acts import known_runbook, touchable
+
+    desk = door.desk()
+    if runbook and not known_runbook(desk.in_force, runbook.partition("@")[0]):
+        raise UsageError(
+            f"no runbook {runbook[:60]!r} is in force here, or was",
+            code="unknown_runbook",
+            not_done="NOTHING IS STOPPED",
+            hint="remit runbook list; or all of it: remit stop",
+        )
+    known = resource is None or (
+        resource.isprintable() and (touchable(desk.in_force, resource) or desk.ledger.holder(resource))
+    )
+    if not known:
+        raise UsageError(
+            f"no delegation in force lets a write touch {resource!r:.120}",
+            code="unknown_resource",
+            not_done="NOTHING IS STOPPED",
+            hint="remit runbook authority ID names what it may touch; or all of it: remit stop",
+        )
+
+
+def _why(door: Door, given: str) -> str:
+    return door.desk().scrubber.line(given, limit=MAX_WHY)
+
+
+def _stopped(door: Door) -> list[str]:
+    return [stop.scope for stop in door.desk().ledger.stops()]
+
+
+def _of(scope: str) -> str:
+    kind, _, name = scope.partition(":")
+    return f" --{kind} {name}" if name else ""
 
 
 def _option(runbook: str | None, resource: str | None) -> str:

@@ -34,10 +34,12 @@ from state.holder import extend
 from state.ledger.port import Append, Ledger, Limit, Payload, Query, Signal
 from state.projection import row_of
 from state.task import Task
+from tools.scrub import Scrubber
 
 MAX_SHOWN: Final = 60
 MODEL_CALLS_PER_HOUR: Final = 20
 _LOOKED_AT: Final = 100
+_NO_SECRETS: Final = Scrubber(tuple)
 _LIMIT_CODES: Final = {"concurrency": "concurrency_exceeded", "rate": "rate_exceeded"}
 
 
@@ -105,21 +107,52 @@ class Intake:
         code: str,
         on_disk: Callable[[], Sequence[str]] = tuple,
         model_calls_per_hour: int = MODEL_CALLS_PER_HOUR,
+        scrubber: Scrubber = _NO_SECRETS,
     ) -> None:
         """``sealed`` makes free text a payload; ``on_disk`` names runbooks there that are not in force.
 
-        ``model_calls_per_hour``: how often the words of one requester are put to ``model``.
+        ``model_calls_per_hour``: how often the words of one requester are put to ``model``; ``scrubber``
+        knows the secrets that no request may hold.
         """
         self._budget = ModelBudget(ledger, most=model_calls_per_hour, code=code)
         self._ledger, self._in_force, self._model = ledger, in_force, model
         self._new_id, self._sealed, self._code, self._on_disk = new_id, sealed, code, on_disk
+        self._scrubber = scrubber
 
     def read(self, request: Request, *, can_confirm: bool = False) -> Proposed:
-        """Say what a request asks for; nothing is kept yet."""
+        """Say what a request asks for; nothing is kept yet.
+
+        What must stay exact is refused where it holds a secret of the desk, and never changed.
+        """
+        exposed = self._exposed(request)
+        if exposed:
+            message = f"{exposed} holds a secret of this desk, which is not written down"
+            refused = Rejected(code="secret_in_request", message=message)
+            return Proposed(request=self._without_secrets(request), refused=refused)
         if request.runbook:
             return self._named(request)
         reading = self._interpreter(request).read(request.text, can_confirm=can_confirm)
         return self._of_reading(request, reading)
+
+    def _exposed(self, request: Request) -> str:
+        """Name the first part of a request that holds a secret of the desk; empty where none does."""
+        parts = {"the text": request.text, "the name of the runbook": request.runbook}
+        parts |= {"the delivery id": request.delivery or "", "a criterion": "\n".join(request.criteria)}
+        parts |= {"the name of an input": "\n".join(map(str, request.inputs))}
+        parts |= {f"input {str(name)[:MAX_SHOWN]}": str(value) for name, value in request.inputs.items()}
+        return next((part for part, said in parts.items() if self._scrubber.holds(storable(said))), "")
+
+    def _without_secrets(self, request: Request) -> Request:
+        """What may be kept of a refused request. A delivery id that was changed would be another one's."""
+        line, delivery = self._scrubber.line, request.delivery
+        return replace(
+            request,
+            text=self._scrubber.text(storable(request.text)),
+            runbook=line(storable(request.runbook)),
+            inputs={},
+            criteria=tuple(line(storable(criterion)) for criterion in request.criteria),
+            delivery=None if delivery and self._scrubber.holds(storable(delivery)) else delivery,
+        )
 
     def judge(self, proposed: Proposed) -> Admitted | Rejected:
         """Say whether it would be admitted now; nothing is kept."""
@@ -291,17 +324,17 @@ class Intake:
                 actor=actor,
                 source=request.source,
                 **request.asker.said,
-                ref=storable(request.ref[:400]),
+                ref=self._line(request.ref, 400),
                 delivery=request.delivery,
                 delivery_digest=request.digest if request.delivery else None,
                 text=payloads[0].digest if payloads else None,
-                runbook=storable(request.runbook[:MAX_SHOWN]),
-                criteria=[storable(c[:200]) for c in request.criteria[:20]],
+                runbook=self._line(request.runbook, MAX_SHOWN),
+                criteria=[self._line(c, 200) for c in request.criteria[:20]],
             )
         ]
         if proposed.policy is not None:
             book = proposed.policy.runbook
-            inputs = verdict.terms["inputs"] if isinstance(verdict, Admitted) else _kept(proposed.inputs)
+            inputs = verdict.terms["inputs"] if isinstance(verdict, Admitted) else self._kept(proposed.inputs)
             drafts.append(
                 bodies.interpreted(
                     actor=proposed.consulted.model_id if proposed.consulted else actor,
@@ -312,15 +345,14 @@ class Intake:
         if isinstance(verdict, Admitted):
             drafts.append(bodies.admitted(actor=actor, **verdict.terms))
         else:
-            drafts.append(
-                bodies.rejected(actor=actor, code=verdict.code, message=storable(verdict.message[:2000]))
-            )
+            message = self._scrubber.text(storable(verdict.message), limit=2000)
+            drafts.append(bodies.rejected(actor=actor, code=verdict.code, message=message))
         return drafts
 
     def _attach(self, request: Request, run: str) -> Submitted:
         name = f"delivery:{request.source}:{request.delivery}" if request.delivery else self._new_id()
         if self._ledger.info(run).row.state is None:
-            body = {**request.asker.said, "source": request.source, "ref": storable(request.ref[:400])}
+            body = {**request.asker.said, "source": request.source, "ref": self._line(request.ref, 400)}
             self._ledger.post(
                 Signal(
                     id=f"{run}/attached/{name}", run=run, kind="attached", by=request.asker.name,
@@ -328,6 +360,18 @@ class Intake:
                 )
             )  # fmt: skip
         return Submitted(run=run, attached=True)
+
+    def _line(self, text: str, limit: int) -> str:
+        return self._scrubber.line(storable(text), limit=limit)
+
+    def _kept(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        """Inputs of a rejected request, as far as an entry can hold them."""
+        kept: dict[str, Any] = {}
+        for name, value in list(inputs.items())[:40]:
+            whole = type(value) is bool or (type(value) is int and abs(value) <= canonical.MAX_INTEGER)
+            if str(name).isascii():
+                kept[self._line(str(name), MAX_SHOWN)] = value if whole else self._line(str(value), 200)
+        return kept
 
 
 def _limits(policy: Policy, at: str) -> tuple[Limit, Limit | None]:
@@ -342,13 +386,3 @@ def _limits(policy: Policy, at: str) -> tuple[Limit, Limit | None]:
 def storable(text: str) -> str:
     """``text`` as an entry can hold it: a lone surrogate (a byte that is no UTF-8) becomes a mark."""
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-def _kept(inputs: Mapping[str, Any]) -> dict[str, Any]:
-    """Inputs of a rejected request, as far as an entry can hold them."""
-    kept: dict[str, Any] = {}
-    for name, value in list(inputs.items())[:40]:
-        whole = type(value) is bool or (type(value) is int and abs(value) <= canonical.MAX_INTEGER)
-        if str(name).isascii():
-            kept[str(name)[:MAX_SHOWN]] = value if whole else storable(str(value)[:200])
-    return kept

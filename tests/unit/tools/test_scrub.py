@@ -100,6 +100,31 @@ def test_a_value_is_scrubbed_by_its_key_names_too():
     assert scrub_value({"tokens": 5, "key": "run/step/1"}) == {"tokens": 5, "key": "run/step/1"}
 
 
+def test_one_form_of_a_secret_hides_no_other():
+    forms = [CANARY, CANARY[:5] + "\n" + CANARY[5:], CANARY.encode().hex(), CANARY.encode().hex(" "), CANARY]
+    out = scrub(" and ".join(forms), secrets=[CANARY])
+    assert out == " and ".join([MARK] * len(forms))
+
+
+def test_a_secret_of_two_words_leaves_whole_and_by_its_second():
+    for text in ("Bearer zQ9-tok", "Bearer\nzQ9-tok", "zQ9-tok", "Bearer%20zQ9-tok", "Bearer+zQ9%2dtok"):
+        out = scrub(text, secrets=["Bearer zQ9-tok"])
+        assert "tok" not in out
+    assert scrub("the bearer of news", secrets=["Bearer zQ9-tok"]) == "the bearer of news"
+
+
+def test_what_a_human_says_is_one_line_a_field_and_evidence_a_text():
+    said = {
+        "reason": f"a\n{CANARY}",
+        "evidence": f"a\n{CANARY}\x1b[2J",
+        "words": {"stop/1": "applied"},
+        "n": 3,
+    }
+    assert Scrubber(lambda: [CANARY]).said(said) == {
+        "reason": f"a {MARK}", "evidence": f"a\n{MARK}", "words": {"stop/1": "applied"}, "n": 3,
+    }  # fmt: skip
+
+
 def test_the_scrubber_learns_of_secrets_as_they_are_resolved():
     live = set()
     scrubber = Scrubber(lambda: live)
