@@ -233,7 +233,12 @@ def test_what_waits_for_a_human_is_shown_and_decided_on_what_they_saw(cli, page)
     assert cli.data("esc", "show", name) == packet
     assert cli("esc", "show", packet["run"]) == 0
     assert len(cli.out.splitlines()) <= 45
+    whole = cli.out
+    assert cli("esc", "show", packet["run"][-9:].lower() + "/ESC-1") == 0
+    assert cli.out.splitlines()[2:] == whole.splitlines()[2:]
     assert cli("esc", "ack", name) == 0
+    assert cli("esc", "show", name) == 0
+    assert "Seen     by " in cli.out
     assert cli("esc", "resume", name) == 2
     assert "[needs_basis]" in cli.err
     assert cli("esc", "resume", name, "--basis", "12") == 2
@@ -260,6 +265,17 @@ def test_while_it_waits_nothing_else_is_admitted_there(cli, page):
     assert cli("esc", "abort", packet["id"], "--basis", packet["basis"], "--why", "by hand") == 8
     record = cli.data("runs", "show", packet["run"])
     assert (record["state"], record["verified"]) == ("closed_by_human", False)
+    (said,) = record["decisions"]
+    assert (said["choice"], said["why"], said["by"]) == ("abort", "by hand", record["closed_by"])
+    for shown in (("runs", "show"), ("runs", "trace")):
+        cli(*shown, packet["run"])
+        assert "because: by hand" in cli.out.replace("\n", " ")
+    said_left_out = re.search(r"\((\d+) repeated entr(?:y|ies) more: --full\)", cli.err)
+    first_lines = len(re.findall(r"(?m)^ *\d+  \d{4}-", cli.out))
+    left_out = int(said_left_out[1]) if said_left_out else 0
+    assert first_lines + left_out == len(cli.data("runs", "trace", packet["run"]))
+    cli("runs", "trace", packet["run"], "--full")
+    assert "--full" not in cli.err
 
 
 def test_done_takes_evidence_and_nothing_empty(cli, page, tmp_path):
