@@ -35,6 +35,7 @@ from state.ledger.port import Ledger
 from tools.scrub import Scrubber
 from tools.secrets import Secrets
 
+REUSED: Final = "this id and version means another runbook already: raise its version"
 KEY_FILE: Final = "payload_key"
 _KEY_BYTES: Final = 32
 
@@ -44,7 +45,7 @@ class Change:
     """One difference between the files and what is in force.
 
     ``candidate`` None: the scope would be withdrawn. ``parts``: what differs; ``problem``: why it cannot be
-    approved as it is.
+    approved as it is, and ``code`` of that.
     """
 
     scope: str
@@ -52,6 +53,7 @@ class Change:
     candidate: Candidate | None
     parts: tuple[str, ...]
     problem: str = ""
+    code: str = ""
 
     @property
     def kind(self) -> Literal["new", "changed", "withdrawn"]:
@@ -106,8 +108,6 @@ class Desk:
         """Read the files to judge them, once; this executes Python modules that nobody approved yet."""
         return read_folder(self.settings, self._environ)
 
-    def changes(self) -> list[Change]:
-        """Everything that the files would change, principals first, as it can be approved (``proposed``)."""
     @cached_property
     def scrubber(self) -> Scrubber:
         """What takes the secrets of this desk out of whatever is said at a door."""
@@ -118,6 +118,8 @@ class Desk:
         )
         return scrubber_of(self.settings, secrets, lambda: self.in_force)
 
+    def changes(self) -> list[Change]:
+        """Everything that the files would change, principals first, as it can be approved (``proposed``)."""
         return self._changes(self.proposed)
 
     def pending(self) -> list[Change]:
@@ -136,7 +138,7 @@ class Desk:
         for change in self.pending():
             held = "the last approved version stays in force" if change.was else "it is not in force"
             what = f" ({', '.join(change.parts)})" if change.parts else ""
-            why = f": {change.problem}" if change.problem else ""
+            why = f": {change.problem} [{change.code}]" if change.problem else ""
             said.append(f"not approved: {change.scope} is {change.kind}{what}{why}; {held}")
         said += [
             f"not delegated: {ref} has no entry in delegation.yaml; it cannot run"
@@ -144,6 +146,18 @@ class Desk:
         ]
         said += [f"missing: {ref} is delegated, but no file here holds it" for ref in self.folder.missing()]
         return said
+
+    def ignored(self, runbook: str | None = None) -> list[str]:
+        """Say briefly what of the files is not in force, of one runbook (its id) and what lies around it."""
+        own = [
+            c for c in self.pending() if runbook in (None, c.scope.partition("@")[0]) or c.scope == PRINCIPALS
+        ]
+        said = [
+            " ".join([c.scope, "is", c.kind, *([f"({', '.join(c.parts)})"] if c.parts else [])]) for c in own
+        ]
+        files = sorted({p.file for p in self.folder.problems if not p.warning})
+        others = {self.folder.name_of(b.path) for b in self.folder.runbooks.values() if b.value.id != runbook}
+        return said + [f"{name} cannot be read" for name in files if runbook is None or name not in others]
 
     def approve(self, changes: Sequence[Change], asker: Asker) -> list[Done]:
         """Approve, or propose where somebody else must: one act, judged by the rules in force before it.
@@ -174,11 +188,11 @@ class Desk:
             return None
         before = self.in_force.history[was].bundle.parts if was else {}
         parts = tuple(p for p in now.parts if before.get(p) != now.parts[p]) if was else ()
-        problem = candidate.problem
+        problem, code = candidate.problem, "not_approvable" if candidate.problem else ""
         meant = self.in_force.versions.get(scope)
         if meant not in (None, now.parts.get("runbook")):
-            problem = "this id and version means another runbook already: raise its version (version_reused)"
-        return Change(scope=scope, was=was, candidate=candidate, parts=parts, problem=problem)
+            problem, code = REUSED, "version_reused"
+        return Change(scope=scope, was=was, candidate=candidate, parts=parts, problem=problem, code=code)
 
     def _withdrawals(self, folder: Folder, candidates: Mapping[str, Candidate]) -> list[Change]:
         if folder.delegation is None:
@@ -192,9 +206,8 @@ class Desk:
 
     def _judge(self, change: Change, asker: Asker, together: Sequence[Change]) -> Done:
         if change.problem:
-            return Done(
-                change=change, state="refused", verdict=Verdict(code="not_approvable", message=change.problem)
-            )
+            verdict = Verdict(code=change.code, message=change.problem)
+            return Done(change=change, state="refused", verdict=verdict)
         author = self.in_force.proposals.get(change.target)
         verdict = self._verdict(change, asker, together)
         if verdict.allowed:

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from policies.approval import PRINCIPALS, document, read_principals
 from policies.authority import (
+    ANOTHER_CONTRACT,
     Remit,
     addresses_changed,
     catalog_changed,
@@ -22,9 +23,10 @@ from policies.delegation import Entry
 from policies.errors import Problem
 from policies.lint import lint
 from policies.runbook import Runbook
-from remit.desk import Change, Desk
+from remit.desk import REUSED, Change, Desk
 from remit.folder import Folder
 from remit.toolbox import approved, registry_of
+from state import canonical
 from tools.errors import SetupError
 
 _AROUND: Final = ("contracts", "connectors", "sources", "catalog", "addresses")
@@ -45,12 +47,16 @@ class Sentences:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What an approval would change. ``kind``: widens, narrows or same; ``parts``: what of it differs."""
+    """What an approval would change. ``kind``: widens, narrows or same; ``parts``: what of it differs.
+
+    ``refused``: why it would be refused, as it stands.
+    """
 
     scope: str
     kind: str
     parts: tuple[str, ...]
     sentences: tuple[str, ...]
+    refused: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Fields as JSON."""
@@ -60,7 +66,10 @@ class Difference:
     def lines(self) -> list[str]:
         """Everything for a terminal."""
         differs = f" ({', '.join(self.parts)} differ)" if self.parts else ""
-        return [f"{self.scope}: {self.kind.upper()}{differs}", *(f"  {s}" for s in self.sentences)]
+        refused = (f"  CANNOT BE APPROVED: {why}" for why in self.refused)
+        return [
+            f"{self.scope}: {self.kind.upper()}{differs}", *refused, *(f"  {s}" for s in self.sentences)
+        ]  # fmt: skip
 
 
 def lint_folder(
@@ -82,6 +91,27 @@ def named(folder: Folder, given: str) -> tuple[str | None, set[str]]:
     refs = [r for r in folder.runbooks if given in (r, r.partition("@")[0])]
     newest = max(refs, key=lambda ref: int(ref.partition("@")[2]), default=None)
     return newest, folder.unread(given.partition("@")[0])
+
+
+def reused(desk: Desk, wanted: Collection[str] | None = None) -> list[Problem]:
+    """Say which runbooks of the folder have the id and version of another one that was approved."""
+    folder, found = desk.folder, []
+    for ref, book in folder.runbooks.items():
+        if wanted is not None and ref not in wanted:
+            continue
+        meant = desk.in_force.versions.get(ref)
+        if meant not in (None, canonical.digest_text(document(book.document.value))):
+            problem = book.document.problem(("version",), REUSED, "version_reused")
+            found.append(folder.placed(problem, book.path))
+    return found
+
+
+def refusals(desk: Desk, change: Change) -> tuple[str, ...]:
+    """Why an approval of ``change`` would be refused, whoever gives it."""
+    why = [f"{change.problem} [{change.code}]"] if change.problem else []
+    if change.candidate is not None and change.scope in desk.proposed.runbooks:
+        why += map(str, unsafe(desk.proposed, change.scope))
+    return tuple(why)
 
 
 def unsafe(folder: Folder, ref: str) -> list[Problem]:
@@ -112,8 +142,14 @@ def differences(desk: Desk, change: Change) -> Difference:
     unsaid = [p for p in _AROUND if p in change.parts and not outside]
     outside += [f"+ {part} changed: the same words may reach something else" for part in unsaid]
     kind = "widens" if outside else str(found.kind)
+    # what of a contract changed stands in ``outside`` already
+    own = tuple(s for s in found.sentences if not (outside and s.startswith(ANOTHER_CONTRACT)))
     return Difference(
-        scope=change.scope, kind=kind, parts=change.parts, sentences=(*outside, *found.sentences)
+        scope=change.scope,
+        kind=kind,
+        parts=change.parts,
+        sentences=(*outside, *own),
+        refused=refusals(desk, change),
     )
 
 

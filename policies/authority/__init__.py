@@ -11,10 +11,11 @@ from policies.authority.around import (
     people_changed,
     tools_changed,
 )
-from policies.authority.change import Change, Direction, Remit, compare
+from policies.authority.change import ANOTHER_CONTRACT, Change, Direction, Remit, compare
 from policies.authority.sentences import sentences
 
 __all__ = [
+    "ANOTHER_CONTRACT",
     "Change",
     "Direction",
     "Remit",

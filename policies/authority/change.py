@@ -62,6 +62,8 @@ def compare(old: Remit | None, new: Remit) -> Change:
 _ORDER: Final = {Direction.WIDENS: 0, Direction.NARROWS: 1, Direction.SAME: 2}
 _SIGN: Final = {Direction.WIDENS: "+", Direction.NARROWS: "-", Direction.SAME: "="}
 _MISSING: Final = object()
+_ANOTHER: Final = "uses another contract of"
+ANOTHER_CONTRACT: Final = f"{_SIGN[Direction.WIDENS]} {_ANOTHER} "
 
 Path = tuple[str, ...]
 Found = tuple[Direction, str]
@@ -171,7 +173,7 @@ def _contract(path: Path, old: Any, new: Any) -> Iterator[Found]:
     """Judge what a tool promises: another contract may mean anything; ``around`` says what of it changed."""
     known = old is not _MISSING and new is not _MISSING
     yield from (
-        [(Direction.WIDENS, f"uses another contract of {path[-1]}")]
+        [(Direction.WIDENS, f"{_ANOTHER} {path[-1]}")]
         if known
         else _fewer("trusts the contract of", "no longer uses the contract of")(path, old, new)
     )

@@ -49,6 +49,18 @@ ADMISSION: Final = table(
                 "The runbook stands in the files, but nobody has approved it as it is.",
                 "Have it approved: `remit runbook approve`.",
             ),
+            "tool_missing": (
+                "A tool of the runbook cannot be made here: its module is gone or does not load.",
+                "Put the file back, or have the change approved.",
+            ),
+            "tool_changed": (
+                "A tool of the runbook is not what was approved.",
+                "Put its file back, or have the change approved: `remit runbook diff` shows it.",
+            ),
+            "secret_missing": (
+                "A secret that a tool of the runbook needs is not set, or cannot be read.",
+                "Set it: the message names the variable and the file.",
+            ),
             "not_confirmed": (
                 "A model read the request, and nobody said that this is what they ask for.",
                 "Ask with a phrase of the runbook, or with its id and `-i`.",
@@ -62,6 +74,10 @@ ADMISSION: Final = table(
                 "Ask with a phrase of the runbook, or with its id and `-i`; or later.",
             ),
             "request_too_long": ("The request is longer than is read.", "Say it shorter."),
+            "secret_in_request": (
+                "The request holds a secret of this desk (its value, or that in another form).",
+                "Ask without it; change the secret if others have seen it.",
+            ),
             "hidden_character": ("The request holds a character that does not show.", "Type it anew."),
             "look_alike": ("The request holds a character that shows as another.", "Type it anew."),
             "not_composed": ("The request is not in the composed form (NFC).", "Type it anew."),
@@ -74,10 +90,6 @@ ADMISSION: Final = table(
             do="Nothing.",
         ),
         "delivery_conflict": Reason(
-            "secret_in_request": (
-                "The request holds a secret of this desk (its value, or that in another form).",
-                "Ask without it; change the secret if others have seen it.",
-            ),
             does="Rejects it, and keeps both.",
             see="The same delivery id came before with another body.",
             do="Look at the sender: it reuses ids, or somebody replays them.",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from remit.cli.door import ESCALATED, OK, REFUSED, Door, command
+from remit.cli.ignored import say_ignored
 from remit.errors import UsageError
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def run(
         intake = intake_of(door, app)
         request = _request(door, what, input_ or [], criterion or [], delivery=delivery, ref=ref)
         proposed = _confirmed(door, intake.read(request, can_confirm=door.interactive))
+        say_ignored(door, proposed.policy.runbook.id if proposed.policy else None)
         made = intake.submit(proposed)
         if made.attached:
             door.say(f"run {made.run} is for the same need: this request is attached to it")
@@ -75,6 +77,7 @@ def plan(door: Door, what: _What, input_: _Inputs = None, criterion: _Criteria =
         intake = intake_of(door, app)
         request = _request(door, what, input_ or [], criterion or [], delivery=None, ref="")
         proposed = _confirmed(door, intake.read(request, can_confirm=door.interactive))
+        say_ignored(door, proposed.policy.runbook.id if proposed.policy else None)
         made = plan_of(app, proposed, intake.judge(proposed), joins=intake.joins(proposed))
     if door.json:
         door.data(made.as_json())
@@ -89,6 +92,7 @@ def intake_of(door: Door, app: "App") -> "Intake":
 
     from remit.desk import program
     from remit.intake.requests import Intake
+    from remit.ready import not_ready
 
     return Intake(
         ledger=app.ledger,
@@ -97,11 +101,12 @@ def intake_of(door: Door, app: "App") -> "Intake":
         new_id=lambda: str(ULID()),
         sealed=app.sealed,
         code=program(),
+        scrubber=app.scrubber,
         on_disk=lambda: list(door.desk().folder.runbooks),
+        lacks=lambda policy: not_ready(app.kit(policy.pins)),
         model_calls_per_hour=app.settings.intake.model_calls_per_hour,
     )
 
-        scrubber=app.scrubber,
 
 def _request(
     door: Door, what: list[str], inputs: list[str], criteria: list[str], *, delivery: str | None, ref: str

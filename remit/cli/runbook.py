@@ -8,6 +8,7 @@ import typer
 
 from remit.cli.door import ESCALATED, OK, REFUSED, USAGE, Door, command
 from remit.errors import RefusedError, UsageError
+from state.wording import count_text
 
 if TYPE_CHECKING:
     from remit.desk import Change, Desk, Done
@@ -126,22 +127,24 @@ def schema(
 
 def lint(door: Door, ids: _Ids = None) -> int:
     """Say everything that is wrong with the files of this desk, with file, line and column."""
-    from remit.review import lint_folder, named
+    from remit.review import lint_folder, named, reused
 
-    folder = door.desk().proposed
+    desk = door.desk()
+    folder = desk.proposed
     meant = [named(folder, given) for given in ids or []]
     for given, (ref, unread) in zip(ids or [], meant, strict=True):
         if ref is None and not unread:
             raise _unknown(given, set(folder.runbooks))
     wanted = {ref for ref, _ in meant if ref} if ids else None
     problems = lint_folder(folder, wanted, unread={name for _, unread in meant for name in unread})
+    problems += reused(desk, wanted)
     errors = [p for p in problems if not p.warning]
     if door.json:
         door.data([asdict(p) for p in problems])
     else:
         door.text(*map(str, problems))
         door.say(
-            f"{len(errors)} errors, {len(problems) - len(errors)} warnings"
+            f"{count_text(len(errors), 'error')}, {count_text(len(problems) - len(errors), 'warning')}"
             if problems
             else "nothing is wrong"
         )
@@ -259,7 +262,7 @@ def _refuse_flawed(desk: "Desk", changes: "list[Change]") -> None:
         if change.problem:
             raise RefusedError(
                 f"{change.scope}: {change.problem}",
-                code="version_reused" if "version" in change.problem else "not_approvable",
+                code=change.code,
                 not_done="nothing was approved",
                 hint="mend it, or approve the others by their ids",
             )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from remit.cli.door import OK, Door, command
+from remit.cli.ignored import say_ignored
 
 if TYPE_CHECKING:
     from state.task import Task
@@ -27,8 +28,7 @@ def worker(
 ) -> int:
     """Carry runs: take what is due, take over what a dead process left, until SIGTERM or Ctrl-C."""
     with door.working() as app:
-        for warning in door.desk().warnings():
-            door.say(warning)
+        say_ignored(door)
         watch = _Said(door)
         with app.engine() as engine:
 

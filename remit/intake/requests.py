@@ -22,6 +22,7 @@ from policies.admission import Admitted, Asked, Facts, Rejected, admit
 from policies.in_force import InForce, Policy
 from remit.intake.budget import ModelBudget
 from remit.intake.principal import Asker
+from remit.ready import NotReady
 from state import bodies, canonical, instants
 from state.entry import Draft
 from state.errors import (
@@ -41,6 +42,11 @@ MODEL_CALLS_PER_HOUR: Final = 20
 _LOOKED_AT: Final = 100
 _NO_SECRETS: Final = Scrubber(tuple)
 _LIMIT_CODES: Final = {"concurrency": "concurrency_exceeded", "rate": "rate_exceeded"}
+
+
+def _nothing_lacks(_policy: Policy) -> NotReady | None:
+    """Whoever has no desk around asks nothing of it."""
+    return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,16 +114,17 @@ class Intake:
         on_disk: Callable[[], Sequence[str]] = tuple,
         model_calls_per_hour: int = MODEL_CALLS_PER_HOUR,
         scrubber: Scrubber = _NO_SECRETS,
+        lacks: Callable[[Policy], NotReady | None] = _nothing_lacks,
     ) -> None:
         """``sealed`` makes free text a payload; ``on_disk`` names runbooks there that are not in force.
 
         ``model_calls_per_hour``: how often the words of one requester are put to ``model``; ``scrubber``
-        knows the secrets that no request may hold.
+        knows the secrets that no request may hold; ``lacks`` says what keeps a policy from running here.
         """
         self._budget = ModelBudget(ledger, most=model_calls_per_hour, code=code)
         self._ledger, self._in_force, self._model = ledger, in_force, model
         self._new_id, self._sealed, self._code, self._on_disk = new_id, sealed, code, on_disk
-        self._scrubber = scrubber
+        self._scrubber, self._lacks = scrubber, lacks
 
     def read(self, request: Request, *, can_confirm: bool = False) -> Proposed:
         """Say what a request asks for; nothing is kept yet.
@@ -131,8 +138,18 @@ class Intake:
             return Proposed(request=self._without_secrets(request), refused=refused)
         if request.runbook:
             return self._named(request)
-        reading = self._interpreter(request).read(request.text, can_confirm=can_confirm)
-        return self._of_reading(request, reading)
+        interpreter = self._interpreter(request)
+        if not interpreter.runbooks:
+            return Proposed(request=request, refused=self._nothing_to_ask_for(request.asker.name))
+        return self._of_reading(request, interpreter.read(request.text, can_confirm=can_confirm))
+
+    def _nothing_to_ask_for(self, name: str) -> Rejected:
+        view = self._in_force()
+        wanted = sorted({role for ref in view.runbooks for role in view.policy(ref).delegation.request})
+        if not wanted:
+            return Rejected(code="unknown_runbook", message="no runbook is in force here")
+        message = f"{name} may ask for nothing here: needs role {' or '.join(wanted)}"
+        return Rejected(code="requester_not_allowed", message=message)
 
     def _exposed(self, request: Request) -> str:
         """Name the first part of a request that holds a secret of the desk; empty where none does."""
@@ -156,7 +173,12 @@ class Intake:
 
     def judge(self, proposed: Proposed) -> Admitted | Rejected:
         """Say whether it would be admitted now; nothing is kept."""
-        return self._judged(proposed, moment=True)
+        verdict = self._judged(proposed, moment=True)
+        if isinstance(verdict, Admitted) and proposed.policy is not None:
+            lacking = self._lacks(proposed.policy)
+            if lacking is not None:
+                return Rejected(code=lacking.code, message=str(lacking))
+        return verdict
 
     def _judged(self, proposed: Proposed, *, moment: bool) -> Admitted | Rejected:
         if proposed.refused is not None:

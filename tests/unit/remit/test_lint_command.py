@@ -46,3 +46,19 @@ def test_what_is_nowhere_is_unknown(folder, capsys):
     code, said, _ = linted(capsys, "nobody")
     assert code == 2
     assert "no runbook nobody here" in said
+
+
+def test_a_text_that_was_approved_as_another_is_refused_by_lint_diff_and_approve_alike(folder, capsys):
+    file = folder / "runbooks" / f"{ID}.yaml"
+    file.write_text(file.read_text().replace("deadline: 5m", "deadline: 6m"))
+    for given in ((), (ID,)):
+        code, _, (problem,) = linted(capsys, *given)
+        assert (code, problem["code"], problem["path"]) == (2, "version_reused", "version")
+    assert run(["runbook", "diff"]) == 0
+    said = capsys.readouterr().out
+    assert "CANNOT BE APPROVED" in said
+    assert said.count("version_reused") == 1
+    assert run(["runbook", "approve", "--all", "--yes"]) == 5
+    assert capsys.readouterr().err.count("version_reused") == 1
+    file.write_text(file.read_text().replace("version: 1", "version: 2"))
+    assert linted(capsys)[::2] == (0, [])
