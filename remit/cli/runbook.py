@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from remit.cli.door import ESCALATED, OK, REFUSED, USAGE, Door, command
+from remit.cli.door import ESCALATED, OK, REFUSED, USAGE, Door, columns, command
 from remit.errors import RefusedError, UsageError
-from state.wording import count_text
+from state.wording import count_text, wrapped
 
 if TYPE_CHECKING:
     from remit.desk import Change, Desk, Done
@@ -162,7 +162,7 @@ def authority(
     if door.json:
         door.data(found.as_json())
         return OK
-    door.text(*found.sentences)
+    door.text(*(part for line in found.sentences for part in wrapped(line, columns(), hang=4)))
     door.say(f"{found.ref}: as {'approved' if found.approved else 'in the files; NOT approved'}")
     return OK
 
@@ -176,7 +176,7 @@ def diff(door: Door, ids: _Ids = None) -> int:
     if door.json:
         door.data([d.as_json() for d in found])
         return OK
-    door.text(*(line for d in found for line in d.lines))
+    door.text(*(part for d in found for line in d.lines for part in wrapped(line, columns(), hang=4)))
     if not found:
         door.say("no file differs from what is in force")
     return OK
