@@ -11,6 +11,7 @@ import pytest
 from evals.storm.target import Target
 from policies.delegation import DAYS
 from state.ledger.port import Stop
+from state.packet import senders_in_doubt
 from tests.flow import kit
 
 EVIDENCE = "I have looked at the target myself."
@@ -241,6 +242,9 @@ def test_an_unproven_sender_is_stated_dead_before_anything_else(house: kit.House
     task = house.follow(run)
     assert task.open_escalation is not None
     assert task.open_escalation.reason == "unproven_sender"
+    (doubtful,) = senders_in_doubt(task)  # not the worker that stopped here
+    assert (doubtful.claim.pid_ns, doubtful.sends) == ("pid:[1]", ("add/1 #1",))
+    assert doubtful.text() in house.packet(run)["where"]["detail"]
     assert (
         taken(house, run, house.say(run, "attest", {"escalation": task.open_escalation.id}, by="ann"))
         == "not_a_decider"
