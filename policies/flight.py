@@ -57,7 +57,7 @@ def quarantine_left_ms(task: Task, attempt: Attempt, moment: Moment) -> int:
     """
     if attempt.returned is not None and attempt.returned.boot_id == moment.clock.boot_id:
         return _left_ms(attempt.returned, attempt.span_ms, moment)
-    behind = attempt.epoch + 1
+    behind = attempt.epoch + (not attempt.left_behind)  # who gave it up waits no longer than for the others
     if attempt.returned is None:
         behind = task.proven_dead.get(attempt.epoch, behind)
     for claim in task.claims:

@@ -139,13 +139,17 @@ def intent(
 
 def outcome(
     *, actor: str, credential: str, op: str, attempt: int, outcome: Outcome, code: str, detail: str,
-    result: Values | None, condition_failed: bool, pauses: bool, counts: bool, returned: Clock,
+    result: Values | None, condition_failed: bool, pauses: bool, counts: bool, returned: Clock | None,
 ) -> Draft:  # fmt: skip
-    """How the sending call ended; it has returned, at ``returned`` on its host's monotonic clock."""
+    """How the sending call ended; it returned at ``returned`` on its host's monotonic clock.
+
+    None: it has not, was given up on, and may still send.
+    """
     return _draft(Kind.OUTCOME, Role.EXECUTOR, actor, {
         "op": op, "attempt": attempt, "outcome": outcome.value, "code": code, "detail": detail,
         "result": dict(result) if result is not None else None, "condition_failed": condition_failed,
-        "pauses": pauses, "counts": counts, "returned": {"boot_id": returned.boot_id, "ms": returned.ms},
+        "pauses": pauses, "counts": counts,
+        "returned": {"boot_id": returned.boot_id, "ms": returned.ms} if returned is not None else None,
     }, credential)  # fmt: skip
 
 

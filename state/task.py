@@ -49,8 +49,9 @@ class Attempt:
     """One send of an operation: an intent and, once known, its outcome.
 
     ``span_ms``: send window + longest request + read lag, what a quarantine of it lasts. ``returned``: the
-    clock of the process that wrote the intent when the sending call came back. ``counts``: False for an
-    attempt that draws on no budget (not sent because of the switch or a lost claim, or a desk fault).
+    clock of the process that wrote the intent when the sending call came back (None: it has not).
+    ``counts``: False for an attempt that draws on no budget (not sent because of the switch or a lost claim,
+    or a desk fault).
     ``granted``: a human's grant paid for it. ``grounded``: it was without a definite answer, and has been
     shown to have landed or to be unable to land any more.
     """
@@ -78,6 +79,11 @@ class Attempt:
     granted: bool = False
     returned: Clock | None = None
     grounded: bool = False
+
+    @property
+    def left_behind(self) -> bool:
+        """Its sending call was given up on: its process may still send, whatever it does besides."""
+        return self.outcome is not None and self.returned is None
 
     @property
     def undecided(self) -> bool:

@@ -24,11 +24,13 @@ from state.errors import SwitchedOffError
 from state.instants import after
 from state.task import Clock, Task
 from tools.errors import SetupError, UnknownToolError
+from tools.patience import GRACE_S, NotReturnedError, call_within
 from tools.port import Secret, Tool
 from tools.reply_bounds import Scrubs, bounded
 
 Point = Literal["before_intent", "intent_durable", "before_send", "sent", "reply", "outcome_durable"]
 NO_CREDENTIAL: Final = "none"
+NOT_RETURNED: Final = "not_returned"
 # A desk fault costs no attempt, where it is certain that nothing was applied.
 _UNPAID: Final = (Outcome.NOT_APPLIED, Outcome.NOT_SENT)
 
@@ -194,7 +196,8 @@ class Gateway:
             return SwitchedOff(scope=stopped.scope)
         self._pauses("intent_durable")
         reply, counts = self._sent(tool, decided)
-        returned = Clock(boot_id=self._boot_id, ms=self._clock_ms())
+        left_behind = isinstance(reply, Reply) and NOT_RETURNED in reply.notes  # then no licence comes of it
+        returned = None if left_behind else Clock(boot_id=self._boot_id, ms=self._clock_ms())
         self._pauses("sent")
         reply = bounded(reply, tool.contract, self._scrubber)
         self._pauses("reply")
@@ -254,8 +257,14 @@ class Gateway:
         if replace(call, arguments=sent).digest != digest:
             raise AssertionError("what is about to be sent is not what was decided")
         try:
-            return tool.send(sent, key=call.key, secret=secret, timeout_s=call.timeout_s)
-        except Exception as error:  # noqa: BLE001 - a tool that raises has proven nothing about its target
+            return call_within(
+                lambda: tool.send(sent, key=call.key, secret=secret, timeout_s=call.timeout_s),
+                call.timeout_s + tool.contract.longest_request_s + GRACE_S,
+            )
+        except NotReturnedError as error:
+            detail = f"the tool has not come back, and may still send: {error}"
+            return Reply(outcome=Outcome.UNKNOWN, code="no_return", detail=detail, notes=(NOT_RETURNED,))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a tool that raises has proven nothing about its target
             detail = f"the tool failed: {type(error).__name__}: {error}"
             return Reply(outcome=Outcome.UNKNOWN, code="tool_error", detail=detail)
 
@@ -292,7 +301,9 @@ def _scopes(task: Task, call: Call) -> tuple[str, ...]:
     return ("desk", f"runbook:{task.runbook}", f"resource:{call.resource}")
 
 
-def _outcome(journal: Journal, decided: _Decided, reply: Reply, *, counts: bool, returned: Clock) -> Draft:
+def _outcome(
+    journal: Journal, decided: _Decided, reply: Reply, *, counts: bool, returned: Clock | None
+) -> Draft:
     op = decided.context.operation()
     return bodies.outcome(
         actor=journal.worker, credential=decided.credential, op=op.op, attempt=op.attempt,

@@ -115,6 +115,10 @@ OUTCOMES: Final = table(
             ),
             "no_credential": ("Not sent: the secret is missing or open to others.", "`remit doctor`."),
             "tool_error": ("Unknown: the tool's own code failed, which proves nothing.", "Mend the tool."),
+            "no_return": (
+                "Unknown: the tool's own code did not come back in its time, and may still send.",
+                "End the worker, then decide; give the tool a time limit of its own.",
+            ),
             "no_reply": ("Unknown: the tool's own code returned no reply.", "Mend the tool."),
             "unreadable": ("Unknown: the answer is not what the contract declares.", "Compare both."),
             "too_large": ("Unknown: the result is larger than 64 KiB.", "Declare fewer fields."),

@@ -1,6 +1,6 @@
 """How a run is taken: what is known of its former holders, and the entry that makes a worker its holder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,19 +76,23 @@ class Claimant:
     def _proven(self, task: Task, predecessor: dict[str, Any] | None) -> list[int]:
         """Every earlier epoch whose process can send nothing more for it: ended, or back from its calls."""
         proven = set(task.proven_dead)
-        if predecessor is not None and predecessor["ended"] in (Ended.EXITED, "released"):
+        attempts = [a for o in task.operations for a in o.attempts]
+        left_behind = {a.epoch for a in attempts if a.left_behind}  # giving the run back proves nothing then
+        if predecessor is not None and (
+            predecessor["ended"] == Ended.EXITED
+            or (predecessor["ended"] == "released" and predecessor["epoch"] not in left_behind)
+        ):
             proven.add(predecessor["epoch"])
-        doubtful = {
-            a.epoch for o in task.operations for a in o.attempts if a.undecided and a.returned is None
-        }
-        for claim in task.claims[:-1]:
-            if claim.epoch in doubtful - proven and self._ended(claim):
+        doubtful = {a.epoch for a in attempts if a.undecided and a.returned is None}
+        for claim in task.claims:
+            last = claim is task.claims[-1] and claim.epoch not in left_behind  # asked already
+            if claim.epoch in doubtful - proven and not last and self._ended(claim, left_behind):
                 proven.add(claim.epoch)
         return sorted(proven)
 
-    def _ended(self, claim: Claim) -> bool:
-        """A holder before the last one: this very process (whose call has returned), or one proven dead."""
-        mine = claim.worker == self.identity.worker.id
+    def _ended(self, claim: Claim, left_behind: Collection[int]) -> bool:
+        """Whether it is this very process, with no call left behind, or one that is proven dead."""
+        mine = claim.worker == self.identity.worker.id and claim.epoch not in left_behind
         return mine or prove(claim, self.identity.worker, lease_over=False) is Ended.EXITED
 
     def _claim(self, task: Task, predecessor: dict[str, Any] | None, proven: list[int]) -> Holder:

@@ -123,7 +123,7 @@ class Engine:
             raise GivenUpError(f"the worker failed {MAX_FAILURES} times in a row, the last time with {why}")
 
     def _release(self, holder: Holder) -> None:
-        """Every call of this claim has returned by now, so that the next holder need not doubt them."""
+        """Every call of this claim has returned by now, or its outcome says that it was left behind."""
         try:
             self.claimant.ledger.release(holder.run, holder.epoch)
         except LedgerError as error:

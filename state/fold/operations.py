@@ -71,7 +71,8 @@ def _outcome(task: Task, entry: Entry) -> Task:
     attempt = replace(
         operation.attempts[index], outcome=Outcome(b["outcome"]), outcome_seq=entry.seq, code=b["code"],
         detail=b["detail"], result=MappingProxyType(b["result"]) if b["result"] is not None else None,
-        condition_failed=b["condition_failed"], counts=b["counts"], returned=clock_of(b["returned"]),
+        condition_failed=b["condition_failed"], counts=b["counts"],
+        returned=clock_of(b["returned"]) if b["returned"] is not None else None,
     )  # fmt: skip
     attempts = (*operation.attempts[:index], attempt, *operation.attempts[index + 1 :])
     operation = _settle(replace(operation, attempts=attempts), attempt, entry.at)

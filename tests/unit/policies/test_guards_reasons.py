@@ -53,7 +53,7 @@ def test_every_code_of_an_admission_has_its_row() -> None:
 
 def test_every_code_that_the_gateway_gives_an_attempt_has_its_row() -> None:
     codes = written("tools/gateway.py", name="code")
-    assert codes == {"lost_claim", "too_late", "no_credential", "tool_error"}
+    assert codes == {"lost_claim", "too_late", "no_credential", "tool_error", "no_return"}
     assert codes <= set(REASONS[Area.OUTCOME])
 
 
