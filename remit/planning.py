@@ -22,6 +22,7 @@ from state.holder import Holder, extend
 from state.ledger.port import Append, Ledger, RunInfo
 from state.projection import row_of
 from state.task import Clock, Task
+from state.wording import count_text
 
 if TYPE_CHECKING:
     from remit.bootstrap import App
@@ -312,8 +313,9 @@ def _steps(runbook: Runbook) -> list[str]:
     lines = []
     for step in worst_case(runbook).steps:
         undo = f"; undone by {step.undo_tool}" if step.undo_tool else "; cannot be undone"
-        each = f", each of at most {step.operations} items" if step.operations > 1 else ""
-        lines.append(f"  step           {step.step}: {step.tool}, at most {step.forward} sends{each}{undo}")
+        each = f", each of at most {count_text(step.operations, 'item')}" if step.operations > 1 else ""
+        sends = count_text(step.forward, "send")
+        lines.append(f"  step           {step.step}: {step.tool}, at most {sends}{each}{undo}")
     return lines
 
 
@@ -322,8 +324,9 @@ def _limits(runbook: Runbook) -> list[str]:
     undo = f", {worst.reserve} more to undo" if worst.reserve else ""
     severity = runbook.escalation.severity
     by = f"by {severity.by}" if isinstance(severity, SeverityBy) else severity
-    most = f"{min(worst.writes, limits.writes)} writes{undo}, {duration(limits.deadline_ms)}"
-    return [f"  worst case     {most}, {limits.model.calls} model calls; severity {by}"]
+    writes = count_text(min(worst.writes, limits.writes), "write")
+    most = f"{writes}{undo}, {duration(limits.deadline_ms)}"
+    return [f"  worst case     {most}, {count_text(limits.model.calls, 'model call')}; severity {by}"]
 
 
 _NOTHING_TRIED: Final = ("all of it: no guard was asked, and no target was read",)
