@@ -132,19 +132,40 @@ class Desk:
         return [c for c in found if c is not None] + self._withdrawals(folder, candidates)
 
     def warnings(self) -> list[str]:
-        """Say what is ignored, and why: for doctor, the log and the head of every list."""
-        said = [f"ignored: {problem}" for problem in self.folder.problems]
-        said += [f"ignored: an approval that does not hold ({why})" for why in self.in_force.ignored]
+        """Say what is ignored, and why: for the head of every list."""
+        return [what for what, _ in self.ignorances()]
+
+    def ignorances(self) -> list[tuple[str, str]]:
+        """Say what is ignored, and why, each with what to do about it."""
+        said = [
+            (f"ignored: {problem}", f"mend {problem.file}; remit runbook lint")
+            for problem in self.folder.problems
+        ]
+        said += [
+            (f"ignored: an approval that does not hold ({why})", "remit runbook approve --all")
+            for why in self.in_force.ignored
+        ]
         for change in self.pending():
             held = "the last approved version stays in force" if change.was else "it is not in force"
             what = f" ({', '.join(change.parts)})" if change.parts else ""
             why = f": {change.problem} [{change.code}]" if change.problem else ""
-            said.append(f"not approved: {change.scope} is {change.kind}{what}{why}; {held}")
+            name = change.scope.partition("@")[0]
+            hint = f"remit runbook diff {name}; then remit runbook approve {name}, or put the files back"
+            said.append((f"not approved: {change.scope} is {change.kind}{what}{why}; {held}", hint))
         said += [
-            f"not delegated: {ref} has no entry in delegation.yaml; it cannot run"
+            (
+                f"not delegated: {ref} has no entry in delegation.yaml; it cannot run",
+                f"add an entry for {ref} to delegation.yaml, then remit runbook approve --all",
+            )
             for ref in self.folder.undelegated()
         ]
-        said += [f"missing: {ref} is delegated, but no file here holds it" for ref in self.folder.missing()]
+        said += [
+            (
+                f"missing: {ref} is delegated, but no file here holds it",
+                "put its file below runbooks/, or take its entry out of delegation.yaml",
+            )
+            for ref in self.folder.missing()
+        ]
         return said
 
     def ignored(self, runbook: str | None = None) -> list[str]:

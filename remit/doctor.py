@@ -93,8 +93,8 @@ def _model(settings: Settings, environ: Mapping[str, str]) -> Iterator[Finding]:
 
 
 def _in_force(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:  # noqa: ARG001 - one shape for all
-    for warning in desk.warnings():
-        yield Finding(verdict="warning", what=warning, next="remit runbook list; remit runbook approve --all")
+    for what, hint in desk.ignorances():
+        yield Finding(verdict="warning", what=what, next=hint)
     for ref in sorted(desk.in_force.runbooks):
         yield Finding(verdict="ok", what=f"in force: {ref}")
     if not desk.in_force.runbooks:
@@ -114,20 +114,15 @@ def _who(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(verdict="ok", what=f"you are {asker.name} (by {asker.how}){solo}")
 
 
-def _tools_are_as_approved(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:  # noqa: ARG001
-    from remit.toolbox import approved, registry_of
+def _can_run(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:
+    from remit.kit import kit_or_what_is_left, secrets_of
+    from remit.ready import not_ready
 
+    secrets = secrets_of(desk.settings, environ)
     for ref in sorted(desk.in_force.runbooks):
-        policy = desk.in_force.policy(ref)
-        around = approved(policy, modules=desk.settings.tools.modules, folder=desk.settings.desk)
-        contracts = registry_of(around).contracts()
-        changed = [n for n, d in policy.contracts.items() if n not in contracts or contracts[n].digest != d]
-        if changed:
-            yield Finding(
-                verdict="problem",
-                what=f"{ref} cannot run: not as approved any more: {', '.join(changed)}",
-                next="put the tool's file back, or have the change approved: remit runbook approve --all",
-            )
+        lacking = not_ready(kit_or_what_is_left(desk.in_force.policy(ref), desk.settings, secrets))
+        if lacking is not None:
+            yield Finding(verdict="problem", what=f"{lacking.what} [{lacking.code}]", next=lacking.fix)
 
 
 def _credentials(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -160,6 +155,14 @@ def _sockets(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:  # no
             )
 
 
+def _runs(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:  # noqa: ARG001
+    """Runs that nobody carries, and those that wait for a human."""
+    from remit.standing import standing
+
+    for one in standing(desk.ledger, desk.in_force):
+        yield Finding(verdict="problem" if one.stuck else "warning", what=one.what, next=one.next)
+
+
 def _switch(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:  # noqa: ARG001
     for stop in desk.ledger.stops():
         yield Finding(
@@ -171,5 +174,5 @@ def _switch(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:  # noq
 
 _Question = Callable[[Desk, Mapping[str, str]], Iterator[Finding]]
 _QUESTIONS: Final[tuple[_Question, ...]] = (
-    _in_force, _who, _tools_are_as_approved, _credentials, _sockets, _switch,
+    _in_force, _who, _can_run, _credentials, _sockets, _runs, _switch,
 )  # fmt: skip

@@ -34,6 +34,10 @@ COMMANDS: Final = table(
             "no_evidence": ("The file of evidence is empty.", "Write down what you saw."),
             "desk_exists": ("The folder is a desk already.", "Use it, or name another."),
             "no_desk": ("There is no desk here or above.", "`remit init DIR`, or `--desk`."),
+            "not_delegated": (
+                "No entry of `delegation.yaml` names the runbook, so that nobody could run it.",
+                "Add an entry, and have both approved.",
+            ),
             "lint": ("A file is not safe to run as it is.", "Mend what is listed."),
             "bad_file": ("A file is not what it says it is.", "Mend what is listed."),
         },

@@ -87,7 +87,7 @@ def say_end(door: Door, views: "Views", shown: "Shown") -> None:
         from state.packet import packet_text
 
         door.text(packet_text(packet, now=door.desk().ledger.now(), width=columns()))
-        door.say(f"run {task.run} waits for a human's decision", f"next: {_next(task)}")
+        door.say(f"run {task.run} waits for a human's decision", f"next: {_next(task, packet)}")
         return
     record = views.record(shown)
     door.text(*record_lines(record))
@@ -98,8 +98,12 @@ def say_end(door: Door, views: "Views", shown: "Shown") -> None:
                 door.say(f"next: remit esc confirm {task.run} --yes")
 
 
-def _next(task: "Task") -> str:
-    return f"remit esc abort --raw {task.run}" if task.unsound else f"remit esc show {task.run}"
+def _next(task: "Task", packet: dict[str, Any]) -> str:
+    """The command of the first option that can be taken now; the packet itself has just been printed."""
+    if task.unsound:
+        return f"remit esc abort --raw {task.run}"
+    options = [option["cli"] for option in packet.get("options", ()) if option["allowed"] and option["cli"]]
+    return options[0] if options else f"remit esc show {task.run}, later: nothing can be decided yet"
 
 
 def _say_rejection(door: Door, task: "Task") -> bool:

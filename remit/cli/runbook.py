@@ -64,6 +64,7 @@ def approve(
     desk, asker = door.desk(), door.operator()
     changes = _chosen(desk, ids or [], all_=all_)
     if not changes:
+        _refuse_undelegated(desk, ids or [])
         door.data([]) if door.json else door.say("nothing is pending; nothing was done")
         return OK
     _refuse_flawed(desk, changes)
@@ -77,6 +78,7 @@ def approve(
         door.data([_outcome(one) for one in done])
     else:
         door.say(*(_said(one) for one in done))
+        door.say(*_who_else(desk, done, asker.name))
     states = {one.state for one in done}
     return REFUSED if "refused" in states else ESCALATED if "proposed" in states else OK
 
@@ -252,6 +254,29 @@ def _bound(desk: "Desk", change: "Change") -> list[str]:
     author = desk.in_force.proposals.get(change.target)
     lines += [f"    proposed by {author.by}"] if author else []
     return [*lines, ""]
+
+
+def _refuse_undelegated(desk: "Desk", ids: list[str]) -> None:
+    """A runbook that no entry of the delegation names is not pending: nobody could run it."""
+    for ref in desk.folder.undelegated():
+        if ref in ids or ref.partition("@")[0] in ids:
+            raise UsageError(
+                f"{ref} has no entry in delegation.yaml: nobody could run it",
+                code="not_delegated",
+                not_done="nothing was approved",
+                hint=f"add an entry for {ref} to delegation.yaml, then remit runbook approve {ref}",
+            )
+
+
+def _who_else(desk: "Desk", done: "list[Done]", asker: str) -> list[str]:
+    """What somebody else has to run for what was only proposed."""
+    scopes = [one.change.scope.partition("@")[0] for one in done if one.state == "proposed"]
+    people = desk.in_force.people()
+    if not scopes or people is None:
+        return []
+    others = [name for name in people.principals if name != asker and people.approver(name)]
+    who = " or ".join(others) or "somebody who approves, and there is nobody else yet,"
+    return [f"next: {who} runs: remit runbook approve {' '.join(dict.fromkeys(scopes))}"]
 
 
 def _refuse_flawed(desk: "Desk", changes: "list[Change]") -> None:

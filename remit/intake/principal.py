@@ -71,7 +71,7 @@ def _named(people: Principals, name: str, *, how: Literal["as", "environment"], 
         raise NotSignedInError(
             f"{option} {name[:60]}: no such principal",
             code="unknown_principal",
-            hint=f"known: {', '.join(people.principals)}",
+            hint=f"name one of these with --as: {', '.join(people.principals)}",
         )
     if not people.approval.solo and user not in known.os:
         raise RefusedError(

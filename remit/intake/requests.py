@@ -22,6 +22,7 @@ from policies.admission import Admitted, Asked, Facts, Rejected, admit
 from policies.in_force import InForce, Policy
 from remit.intake.budget import ModelBudget
 from remit.intake.principal import Asker
+from remit.intake.refusals import MAX_SHOWN, no_such_runbook, nothing_to_ask_for
 from remit.ready import NotReady
 from state import bodies, canonical, instants
 from state.entry import Draft
@@ -37,7 +38,6 @@ from state.projection import row_of
 from state.task import Task
 from tools.scrub import Scrubber
 
-MAX_SHOWN: Final = 60
 MODEL_CALLS_PER_HOUR: Final = 20
 _LOOKED_AT: Final = 100
 _NO_SECRETS: Final = Scrubber(tuple)
@@ -140,16 +140,8 @@ class Intake:
             return self._named(request)
         interpreter = self._interpreter(request)
         if not interpreter.runbooks:
-            return Proposed(request=request, refused=self._nothing_to_ask_for(request.asker.name))
+            return Proposed(request=request, refused=nothing_to_ask_for(self._in_force(), request.asker.name))
         return self._of_reading(request, interpreter.read(request.text, can_confirm=can_confirm))
-
-    def _nothing_to_ask_for(self, name: str) -> Rejected:
-        view = self._in_force()
-        wanted = sorted({role for ref in view.runbooks for role in view.policy(ref).delegation.request})
-        if not wanted:
-            return Rejected(code="unknown_runbook", message="no runbook is in force here")
-        message = f"{name} may ask for nothing here: needs role {' or '.join(wanted)}"
-        return Rejected(code="requester_not_allowed", message=message)
 
     def _exposed(self, request: Request) -> str:
         """Name the first part of a request that holds a secret of the desk; empty where none does."""
@@ -272,17 +264,10 @@ class Intake:
         if "@" not in request.runbook:
             ref = view.newest(request.runbook)
         if ref is None or ref not in view.runbooks:
-            return Proposed(request=request, refused=self._unknown(request.runbook))
+            return Proposed(request=request, refused=no_such_runbook(request.runbook, self._on_disk()))
         return Proposed(
             request=request, policy=view.policy(ref), inputs=request.inputs, text_door=request.text_door
         )
-
-    def _unknown(self, name: str) -> Rejected:
-        shown = name[:MAX_SHOWN]
-        if any(name in (ref, ref.partition("@")[0]) for ref in self._on_disk()):
-            message = f"runbook {shown} is in the files, but not approved: it is not in force"
-            return Rejected(code="not_approved", message=message)
-        return Rejected(code="unknown_runbook", message=f"no runbook {shown} is in force")
 
     def _of_reading(self, request: Request, reading: Reading) -> Proposed:
         match reading:

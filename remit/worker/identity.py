@@ -99,6 +99,14 @@ def stamp(process: Process, inode: int) -> str:
     return f"{process.boot_id} {process.pid_ns} {process.pid} {process.start_time} {inode}\n"
 
 
+def bystander() -> Worker:
+    """Describe the present process as far as a proof asks for it: it holds no lock and is on no list."""
+    return Worker(
+        id="", boot_id=boot_id(), pid_ns=str((PROC / "self/ns/pid").readlink()), pid=os.getpid(),
+        start_time=_own_start_time(), uid=os.getuid(), lock_file="", lease_until="", lease_s=0.0,
+    )  # fmt: skip
+
+
 class Identity:
     """The present process as a worker, with the lock that it holds until it closes it or dies.
 

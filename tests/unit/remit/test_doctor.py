@@ -32,7 +32,9 @@ def test_what_is_well_is_told_too(folder):
 
 
 def test_tools_that_are_gone_are_a_problem(folder):
-    assert verdict_on(told(folder), "cannot run: not as approved any more: page.read, page.set") == "problem"
+    found = told(folder)
+    assert verdict_on(found, "not among the tools of this desk any more: page.read, page.set") == "problem"
+    assert any("put page_tools.py back" in hint for hint in found.values())
 
 
 def test_a_folder_or_a_secret_open_to_others_is_a_problem(folder):
