@@ -18,7 +18,11 @@ from state.entry import Draft, Role
 from state.errors import LedgerError
 from state.ledger.port import Payload, Signal
 from state.outcome import Outcome
-from state.task import Task
+from state.task import Claim
+
+
+_WHO: Final = ("how", "os_user")
+_MAX_NAME: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,13 +58,21 @@ def _fit(session: Session, signal: Signal) -> Signal:
 
 
 def _said(signal: Signal, body: Mapping[str, Any]) -> Draft:
-    return bodies.signal(id=signal.id, kind=signal.kind, by=signal.by, at=signal.at, body=body)
+    return bodies.signal(
+        id=signal.id, kind=signal.kind, by=signal.by, at=signal.at, body=body, who=_who(signal)
+    )
+
+
+def _who(signal: Signal) -> dict[str, str]:
+    """How whoever said it came to be known, as far as the door has told."""
+    told = {name: signal.body.get(name) for name in _WHO}
+    return {name: value[:_MAX_NAME] for name, value in told.items() if isinstance(value, str)}
 
 
 def _refuse(signal: Signal, code: str, message: str) -> Folded:
     refused = {"code": code, "message": message[:400]}
     draft = bodies.signal(
-        id=signal.id, kind=signal.kind, by=signal.by, at=signal.at, body={}, refused=refused
+        id=signal.id, kind=signal.kind, by=signal.by, at=signal.at, body={}, refused=refused, who=_who(signal)
     )
     return Folded(drafts=(draft,))
 
@@ -103,23 +115,38 @@ def _ack(session: Session, signal: Signal) -> Folded:
 
 
 def _attest(session: Session, signal: Signal) -> Folded:
-    """A human states that the senders behind what is unsettled are dead; it counts one quarantine later."""
+    """A human states that the senders that were shown to them are dead; it counts one quarantine later.
+
+    ``shown``: [{epoch, worker, pid}]. Whoever came into doubt since then is not meant.
+    """
     if not _roles(session, signal.by) & _deciders(session):
         return _refuse(signal, "not_a_decider", f"{signal.by} may not decide here")
-    situation = Situation(task=session.task, plan=session.plan, moment=session.moment())
-    epochs = sorted(
-        {
-            attempt.epoch
-            for operation in decisions.unsettled(situation)
-            for attempt in flight.unproven(session.task, operation, situation.moment)
-            if attempt.epoch not in session.task.attested
-        }
-    )
-    if not epochs:
+    escalation = session.task.open_escalation
+    if escalation is None or signal.body["escalation"] != escalation.id:
+        late = decisions.decided_already(session.task, _text(signal.body["escalation"]))
+        return _refuse(signal, late.code, late.message)
+    shown = {(one["epoch"], one["worker"], one["pid"]) for one in signal.body["shown"]}
+    doubtful = _in_doubt(session)
+    if not doubtful:
         return _refuse(signal, "nothing_to_attest", "no sender is in doubt")
+    epochs = [claim.epoch for claim in doubtful if (claim.epoch, claim.worker, claim.pid) in shown]
+    if not epochs:
+        return _refuse(signal, "basis_moved", "the senders in doubt are others than you saw; look again")
     clock = session.clock()
-    body = {"epochs": epochs, "clock": {"boot_id": clock.boot_id, "ms": clock.ms}}
-    return Folded(drafts=(_said(signal, body),))
+    body = {"escalation": escalation.id, "epochs": epochs}
+    return Folded(drafts=(_said(signal, {**body, "clock": {"boot_id": clock.boot_id, "ms": clock.ms}}),))
+
+
+def _in_doubt(session: Session) -> list[Claim]:
+    """The claims whose process may still send, and was not yet stated dead."""
+    task = session.task
+    situation = Situation(task=task, plan=session.plan, moment=session.moment())
+    epochs = {
+        attempt.epoch
+        for operation in decisions.unsettled(situation)
+        for attempt in flight.unproven(task, operation, situation.moment)
+    }
+    return [claim for claim in task.claims if claim.epoch in epochs - set(task.attested)]
 
 
 def _confirm(session: Session, signal: Signal) -> Folded:
@@ -134,7 +161,7 @@ def _confirm(session: Session, signal: Signal) -> Folded:
 
 def _noted(session: Session, signal: Signal) -> Folded:  # noqa: ARG001
     """Evidence, or a nudge: recorded, and nothing follows by itself."""
-    return Folded(drafts=(_said(signal, {k: v for k, v in signal.body.items() if k != "text"}),))
+    return Folded(drafts=(_said(signal, {k: v for k, v in signal.body.items() if k not in ("text", *_WHO)}),))
 
 
 def _decide(session: Session, signal: Signal) -> Folded:
@@ -162,7 +189,7 @@ def _decide(session: Session, signal: Signal) -> Folded:
     said = {"escalation": proposal.escalation, "choice": proposal.choice, "words": dict(proposal.words)}
     drafts = [_said(signal, said)]
     for op, word in sorted(proposal.words.items()):
-        drafts.append(_word(session.task, op, word, signal.by, payload.digest if payload else None))
+        drafts.append(_word(session, op, word, signal.by, payload.digest if payload else None))
     decided = bodies.decided(
         id=signal.id,
         escalation=proposal.escalation,
@@ -172,6 +199,7 @@ def _decide(session: Session, signal: Signal) -> Folded:
         words=proposal.words,
         evidence=payload.digest if payload else None,
         reason=str(body.get("reason", ""))[:400],
+        who=_who(signal),
     )
     return Folded(drafts=(*drafts, decided), payloads=(payload,) if payload else ())
 
@@ -183,9 +211,10 @@ def _text(value: object) -> str:
     return value
 
 
-def _word(task: Task, op: str, word: str, by: str, evidence: str | None) -> Draft:
+def _word(session: Session, op: str, word: str, by: str, evidence: str | None) -> Draft:
     """A human's own word on an open effect, taken only when nothing of it can land any more."""
     settles = {"applied": Outcome.SUCCEEDED, "not_applied": Outcome.NOT_APPLIED}.get(word)
+    operation = session.task.operation(op)
     return bodies.reconciled(
         actor=by,
         role=Role.HUMAN,
@@ -193,9 +222,9 @@ def _word(task: Task, op: str, word: str, by: str, evidence: str | None) -> Draf
         by="human",
         verdict=word,
         settles=settles,
-        grounded=[a.number for a in task.operation(op).attempts if a.undecided],
+        grounded=[a.number for a in operation.attempts if a.undecided],
         observed=f"{by} says: {word}",
-        licence="attested",
+        licence=flight.licences(session.task, operation, session.later()),
         facts={},
         evidence=evidence,
     )

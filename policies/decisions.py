@@ -171,7 +171,7 @@ def judge(
     """Why ``proposal`` is not taken; None when it is. The first reason in the order of the list counts."""
     escalation = task.open_escalation
     if escalation is None or escalation.id != proposal.escalation:
-        return _not_open(task, proposal)
+        return decided_already(task, proposal.escalation)
     if not roles & deciders:
         needed = " or ".join(sorted(deciders))
         return Refusal(
@@ -193,15 +193,16 @@ def same_basis(given: str, now: str) -> bool:
     return len(digits) >= BASIS_DIGITS and present.startswith(digits)
 
 
-def _not_open(task: Task, proposal: Proposal) -> Refusal:
+def decided_already(task: Task, name: str) -> Refusal:
+    """Why nothing can be said any more of the escalation of that id, which is not open."""
     for escalation in task.escalations:
-        if escalation.id == proposal.escalation and escalation.decision is not None:
+        if escalation.id == name and escalation.decision is not None:
             first = escalation.decision
             return Refusal(
                 code="already_decided",
                 message=f"{first.by} decided {first.choice} at {first.at}; yours changes nothing",
             )
-    return Refusal(code="no_such_escalation", message=f"{proposal.escalation} is no escalation of this run")
+    return Refusal(code="no_such_escalation", message=f"{name} is no escalation of this run")
 
 
 def _judge_words(s: Situation, offer: Offer, proposal: Proposal) -> Refusal | None:

@@ -42,6 +42,12 @@ def licence(task: Task, attempt: Attempt, moment: Moment) -> Licence:
     return Licence.UNPROVEN
 
 
+def licences(task: Task, operation: Operation, moment: Moment) -> str:
+    """Why the senders of all that may still land of ``operation`` are done, as an entry keeps it."""
+    words = {licence(task, a, moment).value for a in operation.attempts if a.undecided}
+    return ",".join(sorted(words)) or "none_needed"
+
+
 def _left_ms(start: Clock, span_ms: int, moment: Moment) -> int:
     if start.boot_id != moment.clock.boot_id:
         return span_ms
@@ -137,12 +143,12 @@ def settle(task: Task, operation: Operation, write: WritePlan, verdict: str, mom
     settles it only where no sender is unproven: an unproven one may be paused before its send for any time.
     """
     doubtful = [a for a in operation.attempts if a.undecided]
-    licences = {a.number: licence(task, a, moment) for a in doubtful}
+    known = {a.number: licence(task, a, moment) for a in doubtful}
     used_up = (
         write.kind is DedupeKind.CONDITIONAL_WRITE and operation.conflicted
     )  # no copy can apply any more
-    proven = tuple(n for n, why in licences.items() if used_up or why is not Licence.UNPROVEN)
-    words = ",".join(sorted({why.value for why in licences.values()})) or "none_needed"
+    proven = tuple(n for n, why in known.items() if used_up or why is not Licence.UNPROVEN)
+    words = licences(task, operation, moment)
     if verdict == "applied":
         absorbs = write.absorbs and settles_doubles(operation, write, moment)
         return Settlement(settles=Outcome.SUCCEEDED, grounded=proven, absorbs=absorbs, licence=words)

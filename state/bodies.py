@@ -9,7 +9,7 @@ from typing import Any
 
 from state.entry import Draft, Kind, Role
 from state.outcome import Outcome
-from state.task import Clock
+from state.task import EMPTY, Clock
 
 Values = Mapping[str, Any]
 
@@ -197,13 +197,23 @@ def waiting(*, reason: str, until: str | None, row: int, detail: str = "", **mor
     return _draft(Kind.WAITING, Role.ORCHESTRATOR, "", body)
 
 
-def signal(*, id: str, kind: str, by: str, at: str, body: Values, refused: Values | None = None) -> Draft:  # noqa: A002
-    """Somebody else said something; ``refused`` {code, message} where it changes nothing."""
+def signal(
+    *, id: str, kind: str, by: str, at: str, body: Values, refused: Values | None = None,  # noqa: A002
+    who: Values = EMPTY,
+) -> Draft:  # fmt: skip
+    """Somebody else said something; ``refused`` {code, message} where it changes nothing.
+
+    ``who``: how ``by`` came to be known, and the operating system's user behind them; empty: unknown.
+    """
     role = Role.INTAKE if kind == "late_reply" else Role.HUMAN
     return _draft(Kind.SIGNAL, role, by, {
         "id": id, "kind": kind, "by": by, "at": at, "body": dict(body),
-        "refused": dict(refused) if refused else None,
+        "refused": dict(refused) if refused else None, **_known(who),
     })  # fmt: skip
+
+
+def _known(who: Values) -> dict[str, Any]:
+    return {"who": dict(who)} if who else {}
 
 
 def decided(
@@ -216,11 +226,12 @@ def decided(
     words: Values,
     evidence: str | None,
     reason: str,
+    who: Values = EMPTY,
 ) -> Draft:
-    """A human's decision was taken, on the basis that they saw."""
+    """A human's decision was taken, on the basis that they saw; ``who`` as in ``signal``."""
     return _draft(Kind.DECIDED, Role.HUMAN, by, {
         "id": id, "escalation": escalation, "choice": choice, "by": by, "basis": basis, "words": dict(words),
-        "evidence": evidence, "reason": reason,
+        "evidence": evidence, "reason": reason, **_known(who),
     })  # fmt: skip
 
 

@@ -64,7 +64,7 @@ def _occasional(task: Task) -> dict[str, Any]:
     if task.granted:
         more["granted_retries"] = task.granted
     if task.cancel is not None:
-        more["cancelled"] = {"by": task.cancel_by, "why": task.cancel}
+        more["cancelled"] = {"by": task.cancel_by, "why": task.cancel, **_who(task.cancel_who)}
     if task.solo:
         more["solo"] = True
     if task.closed is None:
@@ -73,6 +73,8 @@ def _occasional(task: Task) -> dict[str, Any]:
         more["verified"] = all_pass(task, "completion")
         decision = task.escalation.decision if task.escalation else None
         more["closed_by"] = decision.by if decision else str(task.closed_body.get("by", ""))
+        if decision and decision.who:
+            more["closed_by_who"] = dict(decision.who)
         more["unresolved"] = [o.id for o in task.operations if o.known is Known.UNKNOWN and o.attempts]
     if task.unsound:
         more["unsound"] = task.unsound
@@ -84,11 +86,16 @@ def said_by_humans(task: Task) -> list[dict[str, Any]]:
     return [
         {
             "escalation": d.escalation, "choice": d.choice, "by": d.by, "at": d.at, "why": d.reason,
-            "words": dict(d.words), "evidence": d.evidence, "seq": d.seq,
+            "words": dict(d.words), "evidence": d.evidence, "seq": d.seq, **_who(d.who),
         }
         for d in (e.decision for e in task.escalations)
         if d is not None
     ]  # fmt: skip
+
+
+def _who(who: Mapping[str, str]) -> dict[str, Any]:
+    """How somebody came to be known, where an entry says so: {how, os_user}."""
+    return {"who": dict(who)} if who else {}
 
 
 def state_of(task: Task) -> str:
@@ -97,11 +104,13 @@ def state_of(task: Task) -> str:
 
 
 def request_of(task: Task, text: str | None) -> dict[str, Any]:
-    """Who asked for what, and whence."""
+    """Who asked for what, and whence; ``how`` they came to be known, and the operating system's user."""
     request = task.request
     return {
         "source": request.get("source", ""),
         "by": request.get("by", ""),
+        "how": request.get("how", ""),
+        "os_user": request.get("os_user", ""),
         "text": text,
         "at": task.created_at,
         "ref": request.get("ref"),

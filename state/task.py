@@ -198,7 +198,10 @@ class Condition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """A human's decision on an escalation. ``words``: operation id to applied, not_applied or unknown."""
+    """A human's decision on an escalation. ``words``: operation id to applied, not_applied or unknown.
+
+    ``who``: how the decider came to be known (how, os_user); empty where nobody said.
+    """
 
     id: str
     escalation: str
@@ -210,6 +213,7 @@ class Decision:
     words: Mapping[str, str] = field(default_factory=_empty)
     evidence: str | None = None
     reason: str = ""
+    who: Mapping[str, str] = field(default_factory=_empty)
     carried_out: bool = False
 
 
@@ -339,6 +343,7 @@ class Task:
     # what humans said
     cancel: str | None = None
     cancel_by: str = ""
+    cancel_who: Mapping[str, str] = field(default_factory=_empty)  # as in Decision
     paused: bool = False
     signals: int = 0  # folded so far
     escalations: tuple[Escalation, ...] = ()

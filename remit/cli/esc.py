@@ -197,6 +197,7 @@ def attest_dead(
     if not doubtful:
         raise RefusedError("no sender is in doubt", code="nothing_to_attest", hint=f"remit esc show {run}")
     epochs = sorted(sender.claim.epoch for sender in doubtful)
+    shown = [{"epoch": s.claim.epoch, "worker": s.claim.worker, "pid": s.claim.pid} for s in doubtful]
     if door.json and not yes:
         door.data(
             {"run": run, "escalation": open_.id, "epochs": epochs, "in_doubt": [s.row() for s in doubtful]}
@@ -212,13 +213,14 @@ def attest_dead(
         door,
         run,
         "attest",
-        {"escalation": open_.id, "epochs": epochs},
+        {"escalation": open_.id, "shown": shown},
         says="stated; decide one quarantine later: remit esc show " + run,
     )
 
 
 def open_escalation(door: Door, esc: str) -> "tuple[str, Escalation]":
     """Find the open escalation that is meant, and its run; RefusedError where it is not open."""
+    from policies.decisions import decided_already
     from remit.cli.runs import views_of
 
     run = views_of(door).run_id(esc)
@@ -232,8 +234,8 @@ def open_escalation(door: Door, esc: str) -> "tuple[str, Escalation]":
     if open_ is None or named not in (None, open_.id):
         last = next((e for e in task.escalations if e.id == named), task.escalation)
         if last is not None and last.decision is not None:
-            said = f"{last.id} was decided by {last.decision.by}: {last.decision.choice}"
-            raise RefusedError(said, code="already_decided", hint=f"remit runs show {run}")
+            late = decided_already(task, last.id)
+            raise RefusedError(late.message, code=late.code, hint=f"remit runs show {run}")
         raise RefusedError(f"{esc[:60]} is not open", code="no_such_escalation", hint="remit esc list")
     return run, open_
 

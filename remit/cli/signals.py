@@ -29,7 +29,7 @@ def send(
     from remit.cli.progress import Progress
 
     with door.working() as app:
-        run = meant(door, app, given)
+        run = meant(door, app, given, body.get("escalation"))
         after = app.ledger.info(run).head.seq
         with Progress(door, app.ledger, run, after=after, silent=not go_on) as progress:
             answer = say(door, app, run, kind, body, watch=progress.seen)
@@ -48,20 +48,34 @@ def send(
     return OK
 
 
-def meant(door: Door, app: "App", given: str) -> str:
-    """Find the run that is meant and can still be told something; UsageError, RefusedError."""
+def meant(door: Door, app: "App", given: str, escalation: str | None = None) -> str:
+    """Find the run that is meant and can still be told something; UsageError, RefusedError.
+
+    ``escalation``: what of it is spoken about; whoever is late there is told who was first.
+    """
     from remit.views import Views
 
     views = Views(app.ledger, door.desk().in_force)
     run = views.run_id(given)
-    row = app.ledger.info(run).row
-    if row.state is not None:
-        raise RefusedError(
-            f"run {run} has ended as {row.state}", code="run_ended", hint=f"remit runs show {run}"
-        )
+    if app.ledger.info(run).row.state is not None:
+        raise _too_late(app, run, escalation)
     if why := views.show(run).task.unsound:
         raise RefusedError(f"run {run} is stuck: {why}", code="stuck", hint=f"remit esc abort --raw {run}")
     return run
+
+
+def _too_late(app: "App", run: str, escalation: str | None) -> RefusedError:
+    """Why nothing can be said to a run that has ended: who decided on ``escalation``, else how it ended."""
+    from policies.decisions import decided_already
+    from state.reading import read_task
+
+    hint = f"remit runs show {run}"
+    if escalation is not None:
+        late = decided_already(read_task(app.ledger, run), escalation)
+        if late.code == "already_decided":
+            return RefusedError(late.message, code=late.code, not_done="nothing has changed", hint=hint)
+    ended = app.ledger.info(run).row.state
+    return RefusedError(f"run {run} has ended as {ended}", code="run_ended", hint=hint)
 
 
 def say(
@@ -87,6 +101,8 @@ def say(
     fit = app.scrubber.said({**body, **said})  # it is stored before the run judges it
     app.ledger.post(Signal(id=name, run=run, kind=kind, by=asker.name, at=app.ledger.now(), body=fit))
     answer = _answer(app, run, name, after, watch)
+    if answer is None and _over(app, run):
+        raise _too_late(app, run, body.get("escalation"))
     refused = answer.body.get("refused") if answer else None
     if refused:
         raise RefusedError(
@@ -99,16 +115,26 @@ def say(
 
 
 def _answer(app: "App", run: str, name: str, after: int, watch: "Callable[[Task], None]") -> "Entry | None":
-    """Wait for the signal to be folded in: by this process where the run is free, else by its holder."""
+    """Wait for the signal to be folded in: by this process where the run is free, else by its holder.
+
+    None where nobody did in time, or nobody will: the run has ended.
+    """
     until = time.monotonic() + ANSWER_WITHIN_S
     with app.engine() as engine:
         while True:
             engine.work(run, watch)
+            over = _over(app, run)  # asked before the entries are read: none comes behind its end
             for entry in app.ledger.read(run, after=after):
                 if str(entry.kind) == "signal" and entry.body["id"] == name:
                     return entry
             engine.given_up(run)
-            if time.monotonic() >= until:
+            if over or time.monotonic() >= until:
                 return None
             time.sleep(_LOOK_EVERY_S)
             engine.claimant.bury()
+
+
+def _over(app: "App", run: str) -> bool:
+    """Whether a run has ended, and nobody holds it who could still fold in what was said."""
+    info = app.ledger.info(run)
+    return info.row.state is not None and info.worker is None

@@ -66,6 +66,8 @@ def _signal(task: Task, entry: Entry) -> Task:
     b = entry.body
     said = _SIGNALS.get(b["kind"])
     task = evolve(task, signals=task.signals + 1)
+    if b["kind"] == "cancel" and b["refused"] is None and task.cancel is None:
+        task = evolve(task, cancel_who=MappingProxyType(b.get("who", {})))
     return said(task, b["body"], b["by"]) if said is not None and b["refused"] is None else task
 
 
@@ -114,6 +116,7 @@ def _decided(task: Task, entry: Entry) -> Task:
     decision = Decision(
         id=b["id"], escalation=b["escalation"], choice=b["choice"], by=b["by"], at=entry.at, basis=b["basis"],
         seq=entry.seq, words=MappingProxyType(b["words"]), evidence=b["evidence"], reason=b["reason"],
+        who=MappingProxyType(b.get("who", {})),
     )  # fmt: skip
     return evolve(_newest(task, replace(escalation, decision=decision)), waiting=None)
 

@@ -4,12 +4,16 @@ import threading
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from evals.storm.target import Target
 from policies.delegation import DAYS
+from remit.cli.signals import meant, say
+from remit.errors import RefusedError
+from remit.intake.principal import Asker
 from state.ledger.port import Stop
 from state.packet import senders_in_doubt
 from tests.flow import kit
@@ -88,6 +92,15 @@ def stopped(house: kit.House, thing: str, book: str = "none") -> str:
     return run
 
 
+def in_doubt(house: kit.House, run: str, **other: Any) -> dict[str, Any]:
+    """What ``remit esc attest-dead`` sends once it has shown who is in doubt."""
+    task = house.task(run)
+    assert task.open_escalation is not None
+    claims = [sender.claim for sender in senders_in_doubt(task)]
+    shown = [{"epoch": c.epoch, "worker": c.worker, "pid": c.pid, **other} for c in claims]
+    return {"escalation": task.open_escalation.id, "shown": shown}
+
+
 def taken(house: kit.House, run: str, signal: str) -> str:
     house.work(run)
     return house.answer(run, signal)
@@ -144,6 +157,56 @@ def test_of_two_decisions_the_first_counts_and_the_second_is_told_so(house: kit.
     assert f"{first} decided" in second["refused"]["message"]
     assert house.task(run).closed == "closed_by_human"
     assert house.record(run)["state"] == "closed_by_human"
+
+
+def test_who_said_what_stands_in_the_chain_and_in_the_record(house: kit.House, thing: str) -> None:
+    run = stopped(house, thing)
+    kit.until(lambda: house.settled(run))
+    assert taken(house, run, house.decide(run, "abort", by="ann", words=ADDED)) == "not_a_decider"
+    assert taken(house, run, house.decide(run, "abort", words=ADDED, evidence=EVIDENCE)) == "taken"
+    refused, signal = house.entries(run, "signal")
+    (decided,) = house.entries(run, "decided")
+    bob = {"how": "as", "os_user": "bob"}
+    assert (refused.body["who"], signal.body["who"], decided.body["who"]) == (
+        {"how": "as", "os_user": "ann"}, bob, bob,
+    )  # fmt: skip
+    record = house.record(run)
+    assert (record["request"]["how"], record["request"]["os_user"]) == ("as", "ann")
+    assert (record["closed_by"], record["closed_by_who"]) == ("bob", bob)
+    assert record["decisions"][0]["who"] == bob
+
+
+def test_a_word_is_kept_under_the_licence_that_it_had(house: kit.House, thing: str) -> None:
+    run = stopped(house, thing)
+    kit.until(lambda: house.settled(run))
+    assert taken(house, run, house.decide(run, "abort", words=ADDED, evidence=EVIDENCE)) == "taken"
+    word = house.entries(run, "reconciled")[-1]
+    assert (word.body["by"], word.body["licence"]) == ("human", "returned")  # nobody attested anything
+
+
+def test_whoever_decides_too_late_is_told_who_was_first(house: kit.House, thing: str) -> None:
+    run, task = house.carry("plain", thing, faults=[{"kind": "claimed"}])
+    assert task.open_escalation is not None
+    body = {"escalation": task.open_escalation.id, "choice": "resume", "basis": task.open_escalation.basis}
+    assert taken(house, run, house.decide(run, "abort", evidence=EVIDENCE)) == "taken"
+    at = house.entries(run, "decided")[0].at
+    assert house.task(run).closed == "closed_by_human"
+    door: Any = SimpleNamespace(
+        asker=lambda: Asker(name="eve", how="as", os_user="eve"),
+        desk=lambda: SimpleNamespace(in_force=house.app.policies.now()),
+    )
+    for too_late in (
+        lambda: say(door, house.app, run, "decide", body, watch=house.watch),  # it ended behind the look
+        lambda: meant(door, house.app, run, body["escalation"]),
+    ):
+        with pytest.raises(RefusedError) as refused:
+            too_late()
+        assert refused.value.code == "already_decided"
+        assert f"bob decided abort at {at}" in str(refused.value)
+    with pytest.raises(RefusedError) as refused:
+        meant(door, house.app, run)
+    assert refused.value.code == "run_ended"
+    assert taken_ack(house, run, body["escalation"]) == "not folded"  # an ended run takes nothing in
 
 
 @pytest.mark.parametrize("fault", ["claimed", "refused", "unavailable"])
@@ -245,15 +308,20 @@ def test_an_unproven_sender_is_stated_dead_before_anything_else(house: kit.House
     (doubtful,) = senders_in_doubt(task)  # not the worker that stopped here
     assert (doubtful.claim.pid_ns, doubtful.sends) == ("pid:[1]", ("add/1 #1",))
     assert doubtful.text() in house.packet(run)["where"]["detail"]
-    assert (
-        taken(house, run, house.say(run, "attest", {"escalation": task.open_escalation.id}, by="ann"))
-        == "not_a_decider"
-    )
-    assert taken(house, run, house.say(run, "attest", {"escalation": task.open_escalation.id})) == "taken"
-    assert (
-        taken(house, run, house.say(run, "attest", {"escalation": task.open_escalation.id}))
-        == "nothing_to_attest"
-    )
+    shown = in_doubt(house, run)
+    assert taken(house, run, house.say(run, "attest", shown, by="ann")) == "not_a_decider"
+    for other, why in (
+        ({**shown, "escalation": f"{run}/esc-7"}, "no_such_escalation"),
+        ({**shown, "shown": []}, "basis_moved"),
+        (in_doubt(house, run, pid=1), "basis_moved"),
+        (in_doubt(house, run, worker="w-other"), "basis_moved"),
+        (in_doubt(house, run, epoch=7), "basis_moved"),
+    ):
+        assert taken(house, run, house.say(run, "attest", other)) == why
+    assert not house.task(run).attested
+    assert taken(house, run, house.say(run, "attest", shown)) == "taken"
+    assert set(house.task(run).attested) == {doubtful.claim.epoch}
+    assert taken(house, run, house.say(run, "attest", shown)) == "nothing_to_attest"
     assert taken(house, run, house.decide(run, "resume", words=ADDED, evidence=EVIDENCE)) in (
         "basis_moved",
         "too_early",

@@ -52,6 +52,7 @@ def test_every_run_folds_to_the_record_that_it_was_then(golden: Golden) -> None:
         assert golden.task(run).unsound == "", kept["shows"]
         made = json.loads(json.dumps(golden.record(run)))
         said_then = {name: value for name, value in made.items() if name not in SAID_SINCE}
+        said_then["request"] = {n: v for n, v in made["request"].items() if n in kept["record"]["request"]}
         assert said_then == kept["record"], kept["shows"]
 
 

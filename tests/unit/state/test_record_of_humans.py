@@ -23,7 +23,7 @@ def decide(story, choice, number=1, **more):
     story.say(
         bodies.decided(
             id=f"d{number}", escalation=f"{RUN}/esc-{number}", choice=choice, by="omar", basis="sha256:b",
-            **given,
+            who={"how": "as", "os_user": "root"}, **given,
         )
     )  # fmt: skip
 
@@ -40,6 +40,7 @@ def test_a_run_closed_by_a_human_says_who_when_which_why_and_on_what():
     story.say(bodies.closed(state="closed_by_human", reason="aborted", by="omar"))
     made = record(story)
     (said,) = made["decisions"]
+    assert said["who"] == made["closed_by_who"] == {"how": "as", "os_user": "root"}
     assert (said["choice"], said["by"], said["at"], said["why"], said["evidence"]) == (
         "abort", "omar", at, "looked at the rack", "hmac:e0e0",
     )  # fmt: skip
@@ -63,10 +64,14 @@ def test_a_grant_is_shown_beside_the_retries():
 def test_a_cancel_is_shown_with_its_reason():
     story = Story().begin()
     story.say(
-        bodies.signal(id="s", kind="cancel", by="dana", at=story.at, body={"reason": "the wrong service"})
-    )
+        bodies.signal(
+            id="s", kind="cancel", by="dana", at=story.at, body={"reason": "the wrong service"},
+            who={"how": "os", "os_user": "dana"},
+        )
+    )  # fmt: skip
     made = record(story)
-    assert made["cancelled"] == {"by": "dana", "why": "the wrong service"}
+    who = {"how": "os", "os_user": "dana"}
+    assert made["cancelled"] == {"by": "dana", "why": "the wrong service", "who": who}
     assert any("the wrong service" in line for line in record_lines(made))
     assert "because: the wrong service" in line_of(story.entries[-1])
 
