@@ -71,13 +71,13 @@ class App:
     def kit(self, pins: Mapping[str, str]) -> Kit:
         """The kit of the policy that ``pins`` name; KeyError where it was never approved here.
 
-        One whose tools cannot be made is tried again at the next call.
+        One whose tools cannot be made, or are not as approved, is tried again at the next call.
         """
         digest = pins["bundle"]
         if digest in self._kits:
             return self._kits[digest]
         kit = kit_or_what_is_left(self.policies.now().pinned(digest), self.settings, self.secrets)
-        if not kit.without_tools:
+        if kit.as_approved:
             self._kits[digest] = kit
         return kit
 

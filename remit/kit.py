@@ -30,6 +30,12 @@ class Kit:
     credentials: Credentials
     without_tools: str = ""
 
+    @property
+    def as_approved(self) -> bool:
+        """Every tool is there, and as it was approved."""
+        now = {name: contract.digest for name, contract in self.contracts.items()}
+        return not self.without_tools and all(now.get(t) == d for t, d in self.policy.contracts.items())
+
 
 def kit_of(policy: Policy, settings: Settings, secrets: Secrets) -> Kit:
     """Make the kit of ``policy``; SetupError where a tool cannot be made, LoadError for its connectors."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from policies.contract import ToolContract
+from remit.bootstrap import open_app
 from remit.cli.app import run
 from remit.desk import Desk, payload_key
 from remit.errors import DeskError
@@ -335,6 +336,18 @@ def test_a_module_that_a_tool_imports_is_bound_with_it(folder, opened):
     assert as_approved(kit(desk)) == set()
     assert "sources" in desk.pending()[0].parts
     assert ran(folder) == []
+
+
+def test_a_module_that_was_put_back_is_executed_by_the_worker_that_missed_it(folder, opened):
+    tools, pins = folder / "page_tools.py", opened().in_force.policy("maintenance-page@1").pins
+    before = tools.read_text()
+    tools.write_text("# edited\n" + before)
+    with open_app(load(folder), environ={}) as app:
+        assert not app.kit(pins).as_approved
+        tools.write_text(before)
+        assert app.kit(pins).as_approved
+        tools.write_text("# edited again, while the bytes that were approved are loaded\n" + before)
+        assert app.kit(pins).as_approved
 
 
 def test_the_text_of_an_approved_contract_is_kept_with_the_approval(folder, opened):
