@@ -214,6 +214,14 @@ class Situation:
         until = self.task.connector_paused_until
         return max(0, round(1000 * seconds_between(self.moment.at, until))) if until else 0
 
+    def desk_fault(self) -> str:
+        """What the newest send that drew on no budget met: a missing credential, a 401; empty without one."""
+        unpaid = [
+            a for o in self.task.operations for a in o.attempts if a.outcome is not None and not a.counts
+        ]
+        newest = max(unpaid, key=lambda a: a.seq, default=None)
+        return "" if newest is None else f"{newest.code} {newest.detail}".strip()
+
     def ms_until(self, at: str) -> int:
         """Milliseconds from now to ``at``; 0 when it has passed."""
         return max(0, round(1000 * (parse(at) - parse(self.moment.at)).total_seconds()))

@@ -30,5 +30,5 @@ def held_back(s: Situation, row: int) -> Wait | None:
     if s.task.paused:
         return Wait(row=row, reason="pause", ms=None)
     if left := s.connector_left_ms():
-        return Wait(row=row, reason="connector", ms=left)
+        return Wait(row=row, reason="connector", ms=left, detail=s.desk_fault())
     return None

@@ -10,7 +10,7 @@ from state.outcome import Known, Outcome
 from state.task import Direction, Operation
 
 # Faults of the desk (a credential, a 401) cost no budget; this many in a row are for a human all the same.
-MAX_UNPAID: Final = 10
+MAX_UNPAID: Final = 5
 
 
 def row_10_conflict(s: Situation) -> Move | None:

@@ -71,6 +71,7 @@ def doing(task: Task) -> str:
     if task.open_escalation is not None:
         return "waits for a human's decision"
     if task.waiting is not None:
-        return f"waits: {task.waiting.reason.replace('_', ' ')}"
+        detail = f": {task.waiting.detail}" if task.waiting.reason == "connector" else ""
+        return f"waits: {task.waiting.reason.replace('_', ' ')}{detail}"
     open_operations = [o for o in task.operations if o.attempts and o.settled is None]
     return f"sends {open_operations[-1].id}" if open_operations else "at work"

@@ -53,12 +53,15 @@ class _Said:
 
     def __init__(self, door: Door) -> None:
         self._door, self._guard = door, threading.Lock()
+        self._resting: dict[str, str] = {}
         self.ended: dict[str, str] = {}
 
     def seen(self, task: "Task") -> None:
         """Take a newer state of some run."""
         from state.lifecycle import lane_of
 
+        if task.waiting is not None and task.waiting.reason == "connector":
+            self._rests(task.run, task.waiting.until or "", task.waiting.detail)
         lane = lane_of(task).rpartition("/")[2]
         if task.closed is None and task.open_escalation is None:
             return
@@ -67,3 +70,11 @@ class _Said:
                 return
             self.ended[task.run] = lane
         self._door.say(f"run {task.run}: {lane} ({task.reason or getattr(task.escalation, 'reason', '')})")
+
+    def _rests(self, run: str, until: str, why: str) -> None:
+        """A fault of the desk: said each time, for it costs no budget and no human hears of it yet."""
+        with self._guard:
+            if self._resting.get(run) == until:
+                return
+            self._resting[run] = until
+        self._door.say(f"run {run}: waits for its connector: {why}", "next: remit doctor")

@@ -337,11 +337,15 @@ def test_row_15_not_applied() -> None:
 
 def test_faults_of_the_desk_cost_no_budget_and_are_bounded() -> None:
     run = Run(plan(step("a", replace(STATE, budget=0))))
+    assert MAX_UNPAID == 5
     for _ in range(MAX_UNPAID):
         assert isinstance(run.move(), moves.Send)
-        run.sent(NOT_APPLIED, pauses=True, counts=False)
+        run.sent(NOT_APPLIED, pauses=True, counts=False, code="http_401")
         if run.move().row == 17:
-            assert run.move() == moves.Wait(row=17, reason="connector", ms=60_000)
+            move = run.move()
+            assert isinstance(move, moves.Wait)
+            assert (move.row, move.reason, move.ms) == (17, "connector", 60_000)
+            assert move.detail == run.situation().desk_fault() != "", "it says what is to be mended"
         run.later(60_000)
     assert run.move() == moves.Escalate(row=15, reason="retries_exhausted", step="a")
     assert isinstance(run.stopped().decide("resume").grant().check("fail").move(), moves.Send), "it is mended"
