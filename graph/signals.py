@@ -20,7 +20,6 @@ from state.ledger.port import Payload, Signal
 from state.outcome import Outcome
 from state.task import Claim
 
-
 _WHO: Final = ("how", "os_user")
 _MAX_NAME: Final = 100
 
@@ -110,7 +109,8 @@ def _steer(session: Session, signal: Signal) -> Folded:
 def _ack(session: Session, signal: Signal) -> Folded:
     escalation = session.task.open_escalation
     if escalation is None or signal.body["escalation"] != escalation.id:
-        return _refuse(signal, "no_such_escalation", "it is not open")
+        late = decisions.decided_already(session.task, _text(signal.body["escalation"]))
+        return _refuse(signal, late.code, late.message)
     return Folded(drafts=(_said(signal, {"escalation": escalation.id}),))
 
 

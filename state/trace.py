@@ -12,8 +12,23 @@ SCHEMA: Final = "remit/trace/v1"
 MAX_SAYS: Final = 200
 
 
-def _after(predecessor: Mapping[str, Any] | None) -> str:
-    return f", after {predecessor['worker']} ({predecessor['ended']})" if predecessor else ""
+_ENDED: Final[Mapping[str, str]] = {
+    "released": "after worker {} gave it back",
+    "exited": "after worker {} had ended",
+    "lease_expired": "after the lease of worker {} was over",
+}
+
+
+def claimed_after(predecessor: Mapping[str, Any] | None) -> str:
+    """What became of the last holder, as the end of a line that says who took the run."""
+    return f", {_ENDED[predecessor['ended']].format(predecessor['worker'])}" if predecessor else ""
+
+
+def _claimed(body: Mapping[str, Any]) -> str:
+    before = body["predecessor"]
+    if before and before["worker"] == body["worker"]:
+        return f"taken up again by {body['worker']}"
+    return f"claimed by {body['worker']}{claimed_after(before)}"
 
 
 def _refused(refused: Mapping[str, Any] | None) -> str:
@@ -50,7 +65,7 @@ _SAYS: Final[Mapping[Kind, Callable[[Mapping[str, Any]], str]]] = {
     Kind.INTERPRETED: lambda b: f"read as {b['runbook']}@{b['version']} by {b['by']}",
     Kind.ADMITTED: lambda b: f"admitted for {b['target']}, mode {b['mode']}",
     Kind.REJECTED: lambda b: f"rejected: {b['code']}: {b['message']}",
-    Kind.CLAIMED: lambda b: f"claimed by {b['worker']}{_after(b['predecessor'])}",
+    Kind.CLAIMED: _claimed,
     Kind.HYDRATED: _hydrated,
     Kind.CHECKED: _checked,
     Kind.JUDGED: lambda b: (

@@ -90,7 +90,10 @@ COMMANDS: Final = table(
         _UNAPPROVED,
         {
             "not_an_approver": ("You have no role that approves.", "Ask somebody who has."),
-            "own_change": ("You proposed it, and the author may not approve.", "Ask another approver."),
+            "own_change": (
+                "You proposed it, under this name or another of your operating-system user.",
+                "Ask another approver.",
+            ),
             "not_approvable": ("It cannot be approved as it is.", "Mend what the message says."),
             "version_reused": (
                 "This id and version means another runbook already.",

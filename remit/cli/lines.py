@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from policies.durations import text as duration
 from state.entry import Entry, Kind
+from state.trace import claimed_after
 from state.wording import answer_text, clipped, pairs_text, value_text
 
 _Body = Mapping[str, Any]
@@ -51,8 +52,10 @@ def _admitted(body: _Body) -> str:
 
 def _claimed(body: _Body) -> str:
     before = body.get("predecessor")
-    after = f", after the former holder {before['ended'].replace('_', ' ')}" if before else ""
-    return f"taken by worker {body['worker']} (pid {body['pid']}){after}"
+    worker = f"by worker {body['worker']} (pid {body['pid']})"
+    if before and before["worker"] == body["worker"]:
+        return f"taken up again {worker}"
+    return f"taken {worker}{claimed_after(before)}"
 
 
 def _hydrated(body: _Body) -> str:

@@ -20,6 +20,17 @@ def test_every_kind_of_entry_of_a_run_has_its_line():
     assert ours <= set(_SAYINGS)
 
 
+def test_a_worker_that_takes_up_its_own_run_is_not_said_to_follow_somebody():
+    claim = {"worker": "w2", "pid": 7}
+    own = {"epoch": 1, "worker": "w2", "ended": "released"}
+    others = {"epoch": 1, "worker": "w1", "ended": "lease_expired"}
+    assert line_of(entry(Kind.CLAIMED, **claim, predecessor=own)) == "taken up again by worker w2 (pid 7)"
+    assert line_of(entry(Kind.CLAIMED, **claim, predecessor=others)) == (
+        "taken by worker w2 (pid 7), after the lease of worker w1 was over"
+    )
+    assert line_of(entry(Kind.CLAIMED, **claim, predecessor=None)) == "taken by worker w2 (pid 7)"
+
+
 def test_a_line_is_one_line_and_short():
     line = line_of(entry(Kind.REJECTED, code="x", message="a\nb" + "c" * 500))
     assert "\n" not in line

@@ -49,6 +49,22 @@ def test_every_entry_of_a_real_run_is_said_and_every_attempt_is_counted(run: str
             {"kind": "pause", "by": "ann", "refused": {"code": "run_ended"}},
             "pause by ann, not taken: run_ended",
         ),
+        (Kind.CLAIMED, {"worker": "w2", "predecessor": None}, "claimed by w2"),
+        (
+            Kind.CLAIMED,
+            {"worker": "w2", "predecessor": {"epoch": 1, "worker": "w2", "ended": "released"}},
+            "taken up again by w2",
+        ),
+        (
+            Kind.CLAIMED,
+            {"worker": "w2", "predecessor": {"epoch": 1, "worker": "w1", "ended": "released"}},
+            "claimed by w2, after worker w1 gave it back",
+        ),
+        (
+            Kind.CLAIMED,
+            {"worker": "w2", "predecessor": {"epoch": 1, "worker": "w1", "ended": "exited"}},
+            "claimed by w2, after worker w1 had ended",
+        ),
         (Kind.REPORTED, {"to": "tickets", "ref": "17"}, "reported to tickets 17"),
         (Kind.LEFT, {"op": None, "step": "mark", "reason": "refused"}, "mark left: refused"),
         (
