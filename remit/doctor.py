@@ -168,8 +168,13 @@ def _switch(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:  # noq
         yield Finding(
             verdict="warning",
             what=f"stopped: {stop.scope}, by {stop.by} at {stop.at}: {stop.why}",
-            next="remit start",
+            next=f"remit start{_lifts(stop.scope)}",
         )
+
+
+def _lifts(scope: str) -> str:
+    kind, _, name = scope.partition(":")
+    return f" --{kind} {name}" if name else ""
 
 
 _Question = Callable[[Desk, Mapping[str, str]], Iterator[Finding]]

@@ -64,9 +64,18 @@ def _ended_by(error: Exception, *, as_json: bool) -> int:
     known = _translated(error)
     if known is not None:
         return door.report(known, as_json=as_json)
-    traceback.print_exception(error)
-    print(f"remit: internal error: {type(error).__name__}: {door.plain(str(error))}", file=sys.stderr)
+    _say_internal(error)
     return door.INTERNAL
+
+
+def _say_internal(error: Exception) -> None:
+    from tools.scrub import MAX_TEXT, Scrubber
+    from tools.secrets import Secrets
+
+    scrubber = Scrubber(Secrets(None).live)  # which desk was meant is not known out here
+    trace = scrubber.text("".join(traceback.format_exception(error))[-MAX_TEXT:])
+    said = scrubber.line(f"{type(error).__name__}: {error}")
+    print(door.plain(trace), f"remit: internal error: {said}", sep="\n", file=sys.stderr)
 
 
 def _translated(error: Exception) -> DoorError | None:

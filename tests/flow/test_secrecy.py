@@ -4,11 +4,13 @@ import base64
 import json
 import logging
 import re
+from unittest.mock import Mock
 from urllib.parse import quote, quote_plus
 
 import pytest
 
 from remit.bootstrap import open_app
+from remit.cli import app
 from remit.cli.app import run
 from remit.secrecy import logged
 from remit.settings import load
@@ -206,3 +208,14 @@ def test_a_log_holds_no_secret_and_no_forged_record(capsys):
     assert "canary" not in err.lower()
     assert "\x1b" not in err
     assert all(line.startswith("    ") for line in err.splitlines()[1:] if line != "after")
+
+
+def test_an_internal_error_is_said_without_a_secret(capsys, monkeypatch):
+    monkeypatch.setenv("REMIT_SECRET_ANY", IN_VARIABLE)
+    error = RuntimeError(f"sent {IN_VARIABLE}\x1b[2J\nremit: all is well")
+    monkeypatch.setattr(app, "app", Mock(side_effect=error))
+    assert run(["doctor"]) == 1
+    err = capsys.readouterr().err
+    assert err.splitlines()[-1] == f"remit: internal error: RuntimeError: sent {MARK} remit: all is well"
+    assert "Traceback" in err
+    assert "canary" not in err
