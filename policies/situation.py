@@ -4,15 +4,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
+from typing import Final
 
 from policies import flight
 from policies.checks import CheckView, view_all
 from policies.moment import Moment
 from policies.plan import CheckPlan, Plan, StepPlan, WritePlan
+from state.fold.operations import CONNECTOR_PAUSE_S
 from state.instants import parse, seconds_between
 from state.outcome import Known, Outcome
 from state.task import Direction, Operation, Status, Task
 
+CLOCK_SLACK_MS: Final = 2_000  # hosts that read one database do not set its clock
 DEFINITE = (Outcome.NOT_APPLIED, Outcome.NOT_SENT)
 
 
@@ -207,12 +210,18 @@ class Situation:
     def backoff_left_ms(self, operation: Operation, slot: Slot) -> int:
         """Milliseconds of the backoff before the next send in this slot."""
         wait = slot.write.backoff_ms(f"{self.task.run}/{operation.id}", max(1, self.step_used(slot) + 1))
-        return max(0, wait - self.moment.ms_since(operation.last.at))
+        return self._rest_of(wait, self.moment.ms_since(operation.last.at))
+
+    @staticmethod
+    def _rest_of(wait_ms: int, since_ms: int) -> int:
+        """What is left of a wait; nothing where it began ahead of now: the database's clock was set back."""
+        return 0 if since_ms < -CLOCK_SLACK_MS else max(0, wait_ms - max(0, since_ms))
 
     def connector_left_ms(self) -> int:
         """Milliseconds for which the connector stays paused after a 401 or 403."""
         until = self.task.connector_paused_until
-        return max(0, round(1000 * seconds_between(self.moment.at, until))) if until else 0
+        left = round(1000 * seconds_between(self.moment.at, until)) if until else 0
+        return 0 if left > 1000 * CONNECTOR_PAUSE_S + CLOCK_SLACK_MS else max(0, left)
 
     def desk_fault(self) -> str:
         """What the newest send that drew on no budget met: a missing credential, a 401; empty without one."""

@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from graph.runner import run_graph
 from graph.session import Session
 from remit.worker.claim import Claimant
 from remit.worker.failures import MAX_FAILURES, Failures
+from remit.worker.suspects import Suspects
 from state.errors import FencedError, HeadMovedError, LedgerError, StorageError, UnknownCommitError
 from state.holder import Holder
 from state.instants import seconds_between
@@ -23,6 +25,8 @@ log = logging.getLogger("remit.worker")
 
 Watch = Callable[[Task], None]
 POLL_S: Final = 0.2
+CLOCK_SLACK_S: Final = 2.0
+STRAYED_EVERY_S: Final = 5.0
 # What ``drain`` stays for: waits that the run's own clock ends.
 TIMERS: Final = frozenset({"backoff", "quarantine", "read_lag", "check", "model", "connector"})
 
@@ -60,6 +64,12 @@ class Engine:
     _active: dict[str, Future[Task | None]] = field(default_factory=dict)
     _failures: Failures = field(default_factory=Failures)
     _guard: threading.Lock = field(default_factory=threading.Lock)
+    _suspects: Suspects = field(init=False)
+    _stray_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Suspect nothing yet."""
+        self._suspects = Suspects(ledger=self.claimant.ledger)
 
     @property
     def worker(self) -> str:
@@ -176,12 +186,28 @@ class Engine:
             info = self.claimant.ledger.info(run)
             if info.worker is not None:
                 return
-            due = (
-                info.row.due_at is not None
-                and seconds_between(info.row.due_at, self.claimant.ledger.now()) >= 0
-            )
-            if due or self.claimant.ledger.signals(run):
+            if self._due(info) or self.claimant.ledger.signals(run):
                 return
+
+    def _due(self, info: RunInfo) -> bool:
+        """Its time has come, or lies farther ahead than its wait is long: the clock was set back."""
+        if info.row.due_at is None:
+            return False
+        ahead = seconds_between(self.claimant.ledger.now(), info.row.due_at)
+        if ahead <= CLOCK_SLACK_S:
+            return ahead <= 0
+        if info.row.waiting_for is not None and info.row.waiting_for not in TIMERS:
+            return False
+        waits = read_task(self.claimant.ledger, info.run).waiting
+        length = seconds_between(waits.at, waits.until) if waits is not None and waits.until else 0.0
+        return ahead > length + CLOCK_SLACK_S
+
+    def _strayed(self) -> list[RunInfo]:
+        """Runs whose time lies too far ahead; looked for now and then, for the ledger does not list them."""
+        if time.monotonic() < self._stray_at:
+            return []
+        self._stray_at = time.monotonic() + STRAYED_EVERY_S
+        return [info for info in self._live() if info.worker is None and self._due(info)]
 
     def drain(self, watch: Watch = _unwatched) -> None:
         """Work until nothing is runnable and nothing waits for a time of its own; then return."""
@@ -215,11 +241,14 @@ class Engine:
     def _start(self, pool: ThreadPoolExecutor, watch: Watch) -> int:
         started = 0
         # Runs that were given up stay on the list, and must not crowd out those that can be carried.
-        for info in self.claimant.ledger.claimable(limit=4 * self.threads + len(self._failures)):
+        claimable = self.claimant.ledger.claimable(limit=4 * self.threads + len(self._failures))
+        for info, suspected in self._suspects.first(claimable or self._strayed()):
             with self._guard:
                 if info.run in self._active or self._failures.rests(info.run):
                     continue
-                if len(self._active) >= self.threads:
+                if len(self._active) >= self.threads or self._suspects.alone:
+                    break
+                if suspected and not self._suspects.turn(info.run, busy=bool(self._active)):
                     break
                 self._active[info.run] = pool.submit(self._one, info.run, watch)
             started += 1
@@ -227,13 +256,20 @@ class Engine:
 
     def _one(self, run: str, watch: Watch) -> Task | None:
         try:
-            task = self.work(run, watch)
+            task = self.work(run, partial(self._seen, watch))
             if task is None:
                 self._passed_over(run)
             return task
         finally:
             with self._guard:
                 self._active.pop(run, None)
+                self._suspects.clear(run)
+
+    def _seen(self, watch: Watch, task: Task) -> None:
+        if not task.idle_claims:
+            with self._guard:
+                self._suspects.clear(task.run)
+        watch(task)
 
     def _passed_over(self, run: str) -> None:
         """A run that could not be taken: unsound, or another's; it is not asked for without end."""

@@ -1,6 +1,7 @@
 """What a worker does when it is told to leave, loses a run, does not know what was committed, or fails."""
 
 import itertools
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,6 +12,7 @@ from evals.storm.target import Target
 from remit.worker.failures import MAX_FAILURES, Failures
 from remit.worker.identity import Identity
 from state.errors import UnknownCommitError
+from state.instants import after
 from tests.flow import kit
 
 POLLED = [
@@ -21,7 +23,14 @@ POLLED = [
         "every": "300ms",
     }
 ]
-BOOKS = [kit.book("plain"), kit.book("polled", kit.step(verify=POLLED)), kit.book("many", preconditions=None)]
+LATE = {"initial": "4s", "factor": 1, "max": "4s", "jitter": "none"}
+RETRIED = {"budget": 1, "after": ["not_applied"], "backoff": LATE}
+BOOKS = [
+    kit.book("plain"),
+    kit.book("later", kit.step(retry=RETRIED)),
+    kit.book("polled", kit.step(verify=POLLED)),
+    kit.book("many", preconditions=None),
+]
 
 
 @pytest.fixture(scope="module")
@@ -138,3 +147,20 @@ def test_a_run_of_another_is_not_taken(house: kit.House, desk: Any, target: Targ
         assert other.engine.work(run, other.watch) is None  # alive: it is this very process
     house.app.ledger.release(run, holder.epoch)
     assert house.follow(run).closed == "completed"
+
+
+@pytest.mark.parametrize("how", ["follow", "drain"])
+def test_a_clock_that_jumped_ahead_and_came_back_holds_no_run(
+    house: kit.House, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    ledger, real = house.app.ledger, house.app.ledger.now
+    run = house.submit("later", f"jumped-{how}", faults=[{"kind": "unavailable"}])
+    monkeypatch.setattr(ledger, "now", lambda: after(real(), 3600))
+    assert house.work(run).waiting is not None
+    monkeypatch.setattr(ledger, "now", real)
+    if how == "drain":
+        house.drain()
+    else:
+        house.engine.follow(run, house.watch, until=time.monotonic() + 20)
+    assert house.task(run).closed == "completed"
+    assert house.effects(f"jumped-{how}") == [kit.GOAL]
