@@ -16,7 +16,7 @@ from evals.storm.target import Target
 from policies.delegation import DAYS
 from remit.cli.app import run as remit
 from remit.intake.principal import os_user
-from state.ledger.port import Query, Stop
+from state.ledger.port import Stop
 from tests.flow import kit
 
 
@@ -354,12 +354,10 @@ def test_an_edited_tool_stops_both(tmp_path: Path, target: Target) -> None:
     module = tmp_path / "plan_cell_tools.py"
     module.write_text(TOOLS + "# edited\n")
     code, plan = said("plan")
-    assert (code, plan["outcome"], plan["code"], plan["guard"]) == (
-        5, "denied", "contract_changed", "contract",
-    )  # fmt: skip
+    assert (code, plan["outcome"], plan["code"]) == (5, "rejected", "tool_changed")
     code, record = said("run")
-    assert (code, record["state"], record["writes"]) == (3, "escalated", [])
-    with kit.at_work(tmp_path, target) as house:
-        (info,) = house.views().runs(Query())
-        assert met(house, info.run) == ("denied", "contract_changed", "contract")
+    assert (code, record["state"], record["reason"]) == (5, "rejected", "tool_changed")
+    with kit.at_work(tmp_path, target) as house:  # admitted before the edit was seen: the guards stop it
+        name, _ = house.carry("cell", "one")
+        assert met(house, name) == ("denied", "contract_changed", "contract")
     assert (tmp_path / "cell").read_text() == "0"
