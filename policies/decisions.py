@@ -274,7 +274,7 @@ def _word(s: Situation, does: str, choice: str, *, evidence: bool = False) -> Of
     if unproven:
         return Offer(
             id=choice, allowed=False, does=does, code="attest_first", needs=needs,
-            why="a sender is not proven dead; state that it is with: remit esc attest-dead",
+            why=f"a sender is not proven dead; state that it is with: remit esc attest-dead {s.task.run}",
         )  # fmt: skip
     left = max((_word_left_ms(s, o) for o in pending), default=0)
     return Offer(id=choice, allowed=True, does=does, needs=needs, not_before_ms=left)
