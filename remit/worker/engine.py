@@ -6,12 +6,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from graph.runner import run_graph
 from graph.session import Session
 from remit.worker.claim import Claimant
 from remit.worker.failures import MAX_FAILURES, Failures
+from remit.worker.suspects import Suspects
 from state.errors import FencedError, HeadMovedError, LedgerError, StorageError, UnknownCommitError
 from state.holder import Holder
 from state.instants import seconds_between
@@ -62,7 +64,12 @@ class Engine:
     _active: dict[str, Future[Task | None]] = field(default_factory=dict)
     _failures: Failures = field(default_factory=Failures)
     _guard: threading.Lock = field(default_factory=threading.Lock)
+    _suspects: Suspects = field(init=False)
     _stray_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Suspect nothing yet."""
+        self._suspects = Suspects(ledger=self.claimant.ledger)
 
     @property
     def worker(self) -> str:
@@ -235,11 +242,13 @@ class Engine:
         started = 0
         # Runs that were given up stay on the list, and must not crowd out those that can be carried.
         claimable = self.claimant.ledger.claimable(limit=4 * self.threads + len(self._failures))
-        for info in claimable or self._strayed():
+        for info, suspected in self._suspects.first(claimable or self._strayed()):
             with self._guard:
                 if info.run in self._active or self._failures.rests(info.run):
                     continue
-                if len(self._active) >= self.threads:
+                if len(self._active) >= self.threads or self._suspects.alone:
+                    break
+                if suspected and not self._suspects.turn(info.run, busy=bool(self._active)):
                     break
                 self._active[info.run] = pool.submit(self._one, info.run, watch)
             started += 1
@@ -247,13 +256,20 @@ class Engine:
 
     def _one(self, run: str, watch: Watch) -> Task | None:
         try:
-            task = self.work(run, watch)
+            task = self.work(run, partial(self._seen, watch))
             if task is None:
                 self._passed_over(run)
             return task
         finally:
             with self._guard:
                 self._active.pop(run, None)
+                self._suspects.clear(run)
+
+    def _seen(self, watch: Watch, task: Task) -> None:
+        if not task.idle_claims:
+            with self._guard:
+                self._suspects.clear(task.run)
+        watch(task)
 
     def _passed_over(self, run: str) -> None:
         """A run that could not be taken: unsound, or another's; it is not asked for without end."""
