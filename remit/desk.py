@@ -209,11 +209,15 @@ class Desk:
             return None
         before = self.in_force.history[was].bundle.parts if was else {}
         parts = tuple(p for p in now.parts if before.get(p) != now.parts[p]) if was else ()
-        problem, code = candidate.problem, "not_approvable" if candidate.problem else ""
+        flaw = Verdict()
+        if candidate.problem:
+            flaw = Verdict(code="not_approvable", message=candidate.problem)
         meant = self.in_force.versions.get(scope)
         if meant not in (None, now.parts.get("runbook")):
-            problem, code = REUSED, "version_reused"
-        return Change(scope=scope, was=was, candidate=candidate, parts=parts, problem=problem, code=code)
+            flaw = Verdict(code="version_reused", message=REUSED)
+        return Change(
+            scope=scope, was=was, candidate=candidate, parts=parts, problem=flaw.message, code=flaw.code
+        )
 
     def _withdrawals(self, folder: Folder, candidates: Mapping[str, Candidate]) -> list[Change]:
         if folder.delegation is None:

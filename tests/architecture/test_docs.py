@@ -154,6 +154,7 @@ def test_every_code_of_a_command_has_its_row_and_no_other_has() -> None:
 def test_every_refusal_of_a_command_has_a_code_that_can_be_looked_up() -> None:
     """Literal, or handed on from what has one: a verdict, a reading, a run's answer, a file's problem."""
     handed_on = {"code", "reading.code", "verdict.code", "refused['code']", "_LIMIT_CODES[reached.limit]"}
+    handed_on |= {"change.code", "flaw.code", "lacking.code", "late.code"}
     for call in refusals():
         for keyword in call.keywords:
             if keyword.arg == "code" and not literals(keyword.value):
