@@ -66,6 +66,7 @@ COMMANDS: Final = table(
                 "You have no role that asks, decides or approves here.",
                 "Ask somebody who has.",
             ),
+            "nothing_to_attest": ("No process may still send for this run.", "`remit esc show`."),
             "nothing_to_confirm": ("The run asks for no yes now.", "`remit runs show`."),
             "not_stuck": (
                 "`--raw` is for a run whose entries cannot be folded; this one's can, or it has ended.",
