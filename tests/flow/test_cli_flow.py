@@ -317,7 +317,7 @@ def test_a_plan_says_what_the_run_then_does_and_changes_nothing(cli, folder, pag
     cli("start", "--resource", "page:shop")
     page("search", "broken")
     plan = cli.data("plan", "show the maintenance page of search")
-    assert (cli.code, plan["outcome"], plan["code"]) == (3, "escalates", "verify_unknown")
+    assert (cli.code, plan["outcome"], plan["code"]) == (3, "escalates", "unreadable")
 
 
 def test_the_ledger_is_sound_here_and_in_an_export_and_a_lie_is_found(cli, tmp_path):

@@ -1,8 +1,6 @@
 """Runs that cannot be carried: their tools cannot be made, or somebody says what nobody understands."""
 
-import importlib
 import itertools
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from evals.storm.target import Target
 from remit.worker.engine import GivenUpError
 from remit.worker.failures import MAX_FAILURES, Failures
 from tests.flow import kit
+from tools.errors import SetupError
 
 MODULE = "wedge_tools"
 SOURCE = """
@@ -30,11 +29,11 @@ BOOK = kit.book(
     authority={"tools": ["flags.get", "things.get", "things.add_read_back"]},
     preconditions=[{"id": "flag-set", "expect": "flagged.set", "otherwise": "escalate"}],
 )
-BROKEN = {
-    "deleted": None,
-    "syntax": "def broken(:\n",
-    "exit": "raise SystemExit(0)\n",
-    "empty": SOURCE.replace("flags.get", "flags.other"),
+# What making the tools of a desk may raise; a module that was only edited is another matter (test_desk.py).
+BROKEN: dict[str, BaseException] = {
+    "setup": SetupError("no such module"),
+    "syntax": SyntaxError("invalid syntax"),
+    "exit": SystemExit(0),
 }
 
 
@@ -48,22 +47,25 @@ def desk(tmp_path_factory: pytest.TempPathFactory, target: Target) -> Path:
 
 @pytest.fixture
 def house(desk: Path, target: Target) -> Iterator[kit.House]:
-    (desk / f"{MODULE}.py").write_text(SOURCE)
-    forget_module()
     with kit.at_work(desk, target) as house:
         yield house
 
 
-def breaks(desk: Path, how: str) -> None:
-    """The module is, from the next look on, not what it was."""
-    file, text = desk / f"{MODULE}.py", BROKEN[how]
-    file.unlink() if text is None else file.write_text(text)
-    forget_module()
+@pytest.fixture
+def breaks(monkeypatch: pytest.MonkeyPatch) -> Callable[[kit.House, str], None]:
+    """From the next look on the tools cannot be made, as in a process that has not made them yet."""
+
+    def broken(house: kit.House, how: str) -> None:
+        def registry_of(around: Any) -> Any:
+            raise BROKEN[how]
+
+        house.app._kits.clear()
+        monkeypatch.setattr("remit.toolbox.registry_of", registry_of)
+
+    return broken
 
 
-def forget_module() -> None:
-    sys.modules.pop(MODULE, None)
-    importlib.invalidate_caches()
+Breaks = Callable[[kit.House, str], None]
 
 
 def reasons(house: kit.House, run: str) -> list[str]:
@@ -72,10 +74,10 @@ def reasons(house: kit.House, run: str) -> list[str]:
 
 @pytest.mark.parametrize("how", BROKEN)
 def test_a_run_whose_tools_cannot_be_made_is_for_a_human_who_can_end_it(
-    house: kit.House, desk: Path, how: str
+    house: kit.House, breaks: Breaks, how: str
 ) -> None:
     run = house.submit("tooled", f"broken-{how}")
-    breaks(desk, how)
+    breaks(house, how)
     house.drain()
     assert reasons(house, run) == ["tools_unavailable"]
     assert len(house.entries(run, "claimed")) == 1
@@ -89,37 +91,39 @@ def test_a_run_whose_tools_cannot_be_made_is_for_a_human_who_can_end_it(
     assert house.sends(f"broken-{how}") == []
 
 
-def test_it_goes_on_once_the_tools_are_mended(house: kit.House, desk: Path) -> None:
+def test_it_goes_on_once_the_tools_are_mended(
+    house: kit.House, breaks: Breaks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = house.submit("tooled", "mended")
-    breaks(desk, "syntax")
+    breaks(house, "syntax")
     assert house.follow(run).open_escalation is not None
     house.decide(run, "resume")
     assert house.follow(run).open_escalation is not None  # nobody has mended anything
-    (desk / f"{MODULE}.py").write_text(SOURCE)
-    forget_module()
+    monkeypatch.undo()
     house.decide(run, "resume")
     assert house.follow(run).closed == "completed"
     assert reasons(house, run) == ["tools_unavailable"] * 2
     assert house.effects("mended") == [kit.GOAL]
 
 
-def test_a_run_that_has_sent_nothing_is_cancelled_without_its_tools(house: kit.House, desk: Path) -> None:
+def test_a_run_that_has_sent_nothing_is_cancelled_without_its_tools(house: kit.House, breaks: Breaks) -> None:
     run = house.submit("tooled", "cancelled")
-    breaks(desk, "deleted")
+    breaks(house, "setup")
     house.say(run, "cancel", {"reason": "no need"}, by="ann")
     assert house.follow(run).closed == "cancelled"
 
 
-def test_an_escalation_from_before_is_decided_without_the_tools(house: kit.House, desk: Path) -> None:
+def test_an_escalation_from_before_is_decided_without_the_tools(
+    house: kit.House, desk: Path, breaks: Breaks
+) -> None:
     from remit.desk import Desk
     from remit.fresh import fresh_packet
     from remit.settings import load
 
     house.target.change("stopped", 3)
     run, stopped = house.carry("tooled", "stopped")
-    breaks(desk, "syntax")
-    house.app._kits.clear()  # as in another process
     shown = Desk.open(load(desk), environ={"THINGS_URL": kit.url(house.target)})
+    breaks(house, "syntax")
     try:
         basis = fresh_packet(shown, house.packet(run), stopped)["basis"]
     finally:
