@@ -12,6 +12,7 @@ from state.wording import count_text, wrapped
 
 if TYPE_CHECKING:
     from remit.desk import Change, Desk, Done
+    from remit.intake.principal import Asker
 
 _Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="A runbook's id or id@version.")]
 
@@ -78,7 +79,7 @@ def approve(
         door.data([_outcome(one) for one in done])
     else:
         door.say(*(_said(one) for one in done))
-        door.say(*_who_else(desk, done, asker.name))
+        door.say(*_who_else(desk, done, asker))
     states = {one.state for one in done}
     return REFUSED if "refused" in states else ESCALATED if "proposed" in states else OK
 
@@ -268,13 +269,17 @@ def _refuse_undelegated(desk: "Desk", ids: list[str]) -> None:
             )
 
 
-def _who_else(desk: "Desk", done: "list[Done]", asker: str) -> list[str]:
+def _who_else(desk: "Desk", done: "list[Done]", asker: "Asker") -> list[str]:
     """What somebody else has to run for what was only proposed."""
     scopes = [one.change.scope.partition("@")[0] for one in done if one.state == "proposed"]
     people = desk.in_force.people()
     if not scopes or people is None:
         return []
-    others = [name for name in people.principals if name != asker and people.approver(name)]
+    others = [
+        name
+        for name, known in people.principals.items()
+        if name != asker.name and people.approver(name) and set(known.os) != {asker.os_user}
+    ]
     who = " or ".join(others) or "somebody who approves, and there is nobody else yet,"
     return [f"next: {who} runs: remit runbook approve {' '.join(dict.fromkeys(scopes))}"]
 

@@ -7,6 +7,7 @@ import shutil
 import pytest
 
 from remit.cli.app import run
+from remit.intake.principal import os_user
 
 ASK = ("run", "show the maintenance page of shop")
 GUEST = "  vic: {roles: [guest], os: [vic]}\ndelegate:"
@@ -138,9 +139,10 @@ def test_a_runbook_that_nobody_is_delegated_is_not_pending_but_told_what_it_lack
 
 
 def test_a_proposal_names_who_has_to_run_the_approval(cli, folder):
-    edit(folder / "delegation.yaml", "delegate:", "  olga: {roles: [owner], os: [olga]}\ndelegate:")
+    others = f"  olga: {{roles: [owner], os: [olga]}}\n  twin: {{roles: [owner], os: [{os_user()}]}}\n"
+    edit(folder / "delegation.yaml", "delegate:", f"{others}delegate:")
     edit(folder / "delegation.yaml", "solo: true", "not_author: true")
     assert cli("runbook", "approve", "--all", "--yes") == 0
     edit(folder / "delegation.yaml", "concurrency: 4", "concurrency: 3")
-    assert cli("runbook", "approve", "--all", "--yes") == 3
+    assert cli("runbook", "approve", "--all", "--yes", "--as", "twin") == 3
     assert "next: olga runs: remit runbook approve maintenance-page" in cli.words
