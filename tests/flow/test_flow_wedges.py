@@ -76,7 +76,7 @@ def reasons(house: kit.House, run: str) -> list[str]:
 def test_a_run_whose_tools_cannot_be_made_is_for_a_human_who_can_end_it(
     house: kit.House, breaks: Breaks, how: str
 ) -> None:
-    run = house.submit("tooled", f"broken-{how}")
+    run = house.submit("tooled", f"wedge-{how}")
     breaks(house, how)
     house.drain()
     assert reasons(house, run) == ["tools_unavailable"]
@@ -88,13 +88,13 @@ def test_a_run_whose_tools_cannot_be_made_is_for_a_human_who_can_end_it(
     house.drain()
     assert house.answer(run, said) == "taken"
     assert (house.task(run).closed, house.task(run).reason) == ("closed_by_human", "aborted")
-    assert house.sends(f"broken-{how}") == []
+    assert house.sends(f"wedge-{how}") == []
 
 
 def test_it_goes_on_once_the_tools_are_mended(
     house: kit.House, breaks: Breaks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = house.submit("tooled", "mended")
+    run = house.submit("tooled", "wedge-mended")
     breaks(house, "syntax")
     assert house.follow(run).open_escalation is not None
     house.decide(run, "resume")
@@ -103,11 +103,11 @@ def test_it_goes_on_once_the_tools_are_mended(
     house.decide(run, "resume")
     assert house.follow(run).closed == "completed"
     assert reasons(house, run) == ["tools_unavailable"] * 2
-    assert house.effects("mended") == [kit.GOAL]
+    assert house.effects("wedge-mended") == [kit.GOAL]
 
 
 def test_a_run_that_has_sent_nothing_is_cancelled_without_its_tools(house: kit.House, breaks: Breaks) -> None:
-    run = house.submit("tooled", "cancelled")
+    run = house.submit("tooled", "wedge-cancelled")
     breaks(house, "setup")
     house.say(run, "cancel", {"reason": "no need"}, by="ann")
     assert house.follow(run).closed == "cancelled"
@@ -120,8 +120,8 @@ def test_an_escalation_from_before_is_decided_without_the_tools(
     from remit.fresh import fresh_packet
     from remit.settings import load
 
-    house.target.change("stopped", 3)
-    run, stopped = house.carry("tooled", "stopped")
+    house.target.change("wedge-stopped", 3)
+    run, stopped = house.carry("tooled", "wedge-stopped")
     shown = Desk.open(load(desk), environ={"THINGS_URL": kit.url(house.target)})
     breaks(house, "syntax")
     try:
@@ -137,7 +137,7 @@ def test_an_escalation_from_before_is_decided_without_the_tools(
 def test_what_cannot_be_made_before_a_claim_claims_nothing_and_is_given_up(
     house: kit.House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = house.submit("plain", "unpinned")
+    run = house.submit("plain", "wedge-unpinned")
     fails(house, monkeypatch, KeyError("never approved here"))
     with pytest.raises(GivenUpError, match="never approved here"):
         house.follow(run)
@@ -156,7 +156,7 @@ def fails(house: kit.House, monkeypatch: pytest.MonkeyPatch, error: BaseExceptio
 def test_a_session_that_cannot_be_made_is_tried_only_so_often(
     house: kit.House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, tried = house.submit("plain", "sessionless"), []
+    run, tried = house.submit("plain", "wedge-sessionless"), []
 
     def session(holder: Any, sleep: Any) -> Any:
         tried.append(holder.run)
@@ -183,7 +183,7 @@ MALFORMED: dict[str, Malformed] = {
 
 @pytest.mark.parametrize("what", MALFORMED)
 def test_a_malformed_decision_is_refused_and_the_next_is_taken(house: kit.House, what: str) -> None:
-    thing = f"bad-{what}"
+    thing = f"wedge-bad-{what}"
     house.target.change(thing, 3)
     run, stopped = house.carry("plain", thing)
     escalation = stopped.open_escalation
