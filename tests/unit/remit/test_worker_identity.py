@@ -3,6 +3,7 @@
 import fcntl
 import os
 import subprocess
+import time
 import sys
 from contextlib import contextmanager
 from pathlib import Path
@@ -45,7 +46,14 @@ def test_the_lock_is_held_until_it_is_closed(identity):
 def test_a_program_that_it_starts_does_not_hold_the_lock(identity):
     with Path(identity.worker.lock_file).open("rb") as file, sleeping("/bin/sleep", close_fds=False):
         identity.close()
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        free = time.monotonic() + 5  # a spawned program closes what it shall not have a moment after it began
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                assert time.monotonic() < free
+                time.sleep(0.01)
 
 
 def test_nobody_takes_an_id_twice(identity, tmp_path):
