@@ -3,8 +3,8 @@
 import fcntl
 import os
 import subprocess
-import time
 import sys
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
