@@ -406,9 +406,9 @@ class Task:
         """Operations that undo one, in order."""
         return tuple(o for o in self.operations if o.undoes is not None)
 
-    def of_slot(self, step: str, item: int | None, *, undo: bool = False) -> tuple[Operation, ...]:
-        """Operations for one step and item, of one direction, in order."""
-        return tuple(o for o in self.operations if o.slot == (step, item) and (o.undoes is not None) is undo)
+    def of_slot(self, step: str, item: int | None) -> tuple[Operation, ...]:
+        """Forward operations for one step and item, in order."""
+        return tuple(o for o in self.forward if o.slot == (step, item))
 
     @property
     def effects(self) -> tuple[Operation, ...]:

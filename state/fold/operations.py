@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from state.entry import Entry, Kind
 from state.errors import UnsoundLedgerError
 from state.evolve import evolve
-from state.fold.runs import clock_of
+from state.fold.runs import clock_of, facts_behind
 from state.instants import after, seconds_between
 from state.outcome import Known, Outcome
 from state.task import Attempt, CheckState, Conflict, Denial, Operation, Status, Task
@@ -20,11 +20,6 @@ def put(task: Task, operation: Operation) -> Task:
     """``task`` with ``operation`` in its place."""
     operations = tuple(operation if o.id == operation.id else o for o in task.operations)
     return evolve(task, operations=operations)
-
-
-def _facts(task: Task, entry: Entry) -> MappingProxyType[str, Any]:
-    facts = {n: {**f, "at": entry.at, "seq": entry.seq} for n, f in entry.body["facts"].items()}
-    return MappingProxyType({**task.facts, **facts})
 
 
 def _intent(task: Task, entry: Entry) -> Task:
@@ -140,7 +135,7 @@ def _reconciled(task: Task, entry: Entry) -> Task:
     by_probe = newly and probe and operation.settled is Outcome.SUCCEEDED
     return evolve(
         put(task, operation),
-        facts=_facts(task, entry),
+        facts=facts_behind(task, entry, b["facts"]),
         conflicts=conflicts,
         reconciled_applied=task.reconciled_applied + by_probe,
     )
@@ -168,7 +163,7 @@ def _verified(task: Task, entry: Entry) -> Task:
         passing_since=(before.passing_since if before and unbroken else entry.at) if passing else None,
     )
     scopes = {**task.checks, scope: MappingProxyType({**task.checks.get(scope, {}), check: state})}
-    task = evolve(task, checks=MappingProxyType(scopes), facts=_facts(task, entry))
+    task = evolve(task, checks=MappingProxyType(scopes), facts=facts_behind(task, entry, b["facts"]))
     operation = next((o for o in task.operations if o.id == scope), None)
     if operation is None or (b["effect"] is None and not b["absorbs"]):
         return task

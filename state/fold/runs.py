@@ -15,6 +15,12 @@ def clock_of(body: dict[str, Any]) -> Clock:
     return Clock(boot_id=body["boot_id"], ms=body["ms"])
 
 
+def facts_behind(task: Task, entry: Entry, read: Mapping[str, Any]) -> MappingProxyType[str, Any]:
+    """What is known behind ``entry``, which has ``read`` afresh: each fact with its time and place."""
+    fresh = {name: {**fact, "at": entry.at, "seq": entry.seq} for name, fact in read.items()}
+    return MappingProxyType({**task.facts, **fresh})
+
+
 def conflict_of(body: dict[str, Any], seq: int) -> Conflict:
     """The conflict in a body."""
     return Conflict(what=body["what"], expected=body["expected"], observed=body["observed"], seq=seq)
@@ -96,7 +102,6 @@ def _hydrated(task: Task, entry: Entry) -> Task:
         return evolve(task, read_tries=tries, read_problem=b["problem"], read_problem_at=entry.at)
     if "refusal" in b:
         return evolve(task, refusal=b["refusal"])
-    facts = {n: {**f, "at": entry.at, "seq": entry.seq} for n, f in b.get("facts", {}).items()}
     first = ("bindings" in b and not task.bound) or "initial" in b
     return evolve(
         task,
@@ -110,7 +115,7 @@ def _hydrated(task: Task, entry: Entry) -> Task:
         items=MappingProxyType({**task.items, **{k: tuple(v) for k, v in b.get("items", {}).items()}}),
         resources=tuple(dict.fromkeys((*task.resources, *b.get("resources", ())))),
         holds=tuple(dict.fromkeys((*task.holds, *b.get("holds", ())))),
-        facts=MappingProxyType({**task.facts, **facts}),
+        facts=facts_behind(task, entry, b.get("facts", {})),
         conflicts=(*task.conflicts, *(conflict_of(c, entry.seq) for c in b.get("conflicts", ()))),
     )
 
@@ -130,12 +135,8 @@ def _checked(task: Task, entry: Entry) -> Task:
         seq=entry.seq,
     )
     conditions = {**task.conditions, b["id"]: condition}
-    return evolve(task, conditions=MappingProxyType(conditions), facts=_facts(task, entry))
-
-
-def _facts(task: Task, entry: Entry) -> MappingProxyType[str, Any]:
-    facts = {n: {**f, "at": entry.at, "seq": entry.seq} for n, f in entry.body.get("facts", {}).items()}
-    return MappingProxyType({**task.facts, **facts})
+    facts = facts_behind(task, entry, b.get("facts", {}))
+    return evolve(task, conditions=MappingProxyType(conditions), facts=facts)
 
 
 def _waiting(task: Task, entry: Entry) -> Task:
