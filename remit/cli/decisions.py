@@ -174,6 +174,7 @@ def _abort_raw(door: Door, esc: str, why: str) -> int:
             at=desk.ledger.now(),
             why=desk.scrubber.line(why, limit=MAX_WHY),
             unsound=desk.scrubber.line(task.unsound, limit=MAX_WHY),
+            who=asker.said,
         )
     except NotStuckError as sound:
         hint = f"remit runs show {run}" if task.closed else f"remit esc abort {run}"

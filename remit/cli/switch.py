@@ -45,7 +45,8 @@ def stop(
         )
     _require_known(door, runbook, resource)
     ledger.stop(
-        Stop(scope=scope, by=asker.name, at=ledger.now(), why=_why(door, why) or f"asked by {asker.name}")
+        Stop(scope=scope, by=asker.name, at=ledger.now(), why=_why(door, why) or f"asked by {asker.name}"),
+        who=asker.said,
     )
     found = settle(ledger, scope, timeout_s=wait) if wait else aftermath(ledger, scope)
     if door.json:
@@ -93,7 +94,7 @@ def start(door: Door, runbook: _Runbook = None, resource: _Resource = None) -> i
             not_done="the stop stays in force",
             hint="ask an owner, or somebody who decides",
         )
-    lifted = scope in _stopped(door) and ledger.start(scope, by=asker.name, at=ledger.now())
+    lifted = scope in _stopped(door) and ledger.start(scope, by=asker.name, at=ledger.now(), who=asker.said)
     left = _stopped(door)
     if not lifted:
         raise UsageError(

@@ -1,21 +1,23 @@
 """What the ledger itself writes into chain ``desk``: stops, starts, erasures, raw ends, and what follows."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from state.entry import Draft, Head, Kind, Role
 from state.ledger.port import Stop
+from state.task import EMPTY
 
 
-def stopped(stop: Stop) -> Draft:
-    """Say that the switch was set for a scope."""
-    body = {"scope": stop.scope, "by": stop.by, "at": stop.at, "why": stop.why}
+def stopped(stop: Stop, *, who: Mapping[str, str] = EMPTY) -> Draft:
+    """Say that the switch was set for a scope; ``who``: how its setter came to be known."""
+    body = {"scope": stop.scope, "by": stop.by, "at": stop.at, "why": stop.why, **_known(who)}
     return Draft(kind=Kind.STOPPED, role=Role.HUMAN, actor=stop.by, body=body)
 
 
-def started(scope: str, *, by: str, at: str) -> Draft:
+def started(scope: str, *, by: str, at: str, who: Mapping[str, str] = EMPTY) -> Draft:
     """Say that a stop was lifted."""
-    return Draft(kind=Kind.STARTED, role=Role.HUMAN, actor=by, body={"scope": scope, "by": by, "at": at})
+    body = {"scope": scope, "by": by, "at": at, **_known(who)}
+    return Draft(kind=Kind.STARTED, role=Role.HUMAN, actor=by, body=body)
 
 
 def erased(digest: str, *, by: str, at: str, why: str) -> Draft:
@@ -24,10 +26,13 @@ def erased(digest: str, *, by: str, at: str, why: str) -> Draft:
     return Draft(kind=Kind.ERASED, role=Role.HUMAN, actor=by, body=body)
 
 
-def closed_raw(*, run: str, by: str, at: str, why: str, unsound: str, head: Head) -> Draft:
+def closed_raw(
+    *, run: str, by: str, at: str, why: str, unsound: str, head: Head, who: Mapping[str, str] = EMPTY
+) -> Draft:
     """Say that a human ended a run whose entries cannot be folded, and where its chain ends for ever."""
     body = {
         "run": run, "by": by, "at": at, "why": why, "unsound": unsound, "head": head.seq, "hash": head.hash,
+        **_known(who),
     }  # fmt: skip
     return Draft(kind=Kind.CLOSED_RAW, role=Role.HUMAN, actor=by, body=body)
 
@@ -47,3 +52,8 @@ def stops_of(entries: Iterable[tuple[str, dict[str, Any]]]) -> dict[str, Stop]:
         elif kind == Kind.STARTED:
             found.pop(body["scope"], None)
     return found
+
+
+def _known(who: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Who a name stands for; left out where nobody said, as in entries from before it was kept."""
+    return {"who": dict(who)} if who else {}

@@ -1,7 +1,7 @@
 """The ledger in memory: the same contract, for fast tests and simulation. Nothing outlives the process."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +28,7 @@ from state.ledger.port import (
 )
 from state.ledger.refusals import How, check_append, check_shape
 from state.ledger.stuck import check_end, row_to_end
+from state.task import EMPTY
 
 MOST_RUNS = 1_000
 
@@ -247,18 +248,18 @@ class MemoryLedger:
             self._tables.crew.pop(worker, None)
 
     # the switch, the desk
-    def stop(self, stop: Stop) -> None:
+    def stop(self, stop: Stop, *, who: Mapping[str, str] = EMPTY) -> None:
         """Set the switch for a scope, with its entry in chain ``desk``."""
         with self._lock:
-            self.append_desk([desk.stopped(stop)], at=stop.at, code=self._code)
+            self.append_desk([desk.stopped(stop, who=who)], at=stop.at, code=self._code)
             self._tables.stopping[stop.scope] = stop
 
-    def start(self, scope: str, *, by: str, at: str) -> bool:
+    def start(self, scope: str, *, by: str, at: str, who: Mapping[str, str] = EMPTY) -> bool:
         """Lift a stop, with its entry; False where none was set."""
         with self._lock:
             if scope not in self._tables.stopping:
                 return False
-            self.append_desk([desk.started(scope, by=by, at=at)], at=at, code=self._code)
+            self.append_desk([desk.started(scope, by=by, at=at, who=who)], at=at, code=self._code)
             del self._tables.stopping[scope]
             return True
 
@@ -280,7 +281,9 @@ class MemoryLedger:
                 self._tables.enter(entries)
             return entries
 
-    def close_raw(self, run: str, *, by: str, at: str, why: str, unsound: str) -> Entry:
+    def close_raw(
+        self, run: str, *, by: str, at: str, why: str, unsound: str, who: Mapping[str, str] = EMPTY
+    ) -> Entry:
         """End a run whose entries cannot be folded, with its entry in chain ``desk``."""
         with self._lock:
             before = self._row(run)
@@ -293,7 +296,7 @@ class MemoryLedger:
                 holder=self._tables.leased(run),
                 now=self.now(),
             )
-            draft = desk.closed_raw(run=run, by=by, at=at, why=why, unsound=unsound, head=head)
+            draft = desk.closed_raw(run=run, by=by, at=at, why=why, unsound=unsound, head=head, who=who)
             (entry,) = self.append_desk([draft], at=at, code=self._code)
             self._tables.derive(run, before, row)
             self._tables.release(run, now=self.now())

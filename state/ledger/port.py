@@ -7,11 +7,12 @@ Every append is one transaction: the entries, the derived rows computed from the
 for a write intent, the check of the stop switch. It is durable when it returns.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from state.entry import Draft, Entry, Head
+from state.task import EMPTY
 
 Record = tuple[str, dict[str, Any]]
 """A row of a table, with the table's name: what an export holds and an audit reads."""
@@ -295,10 +296,13 @@ class Ledger(Protocol):
         """Remove a worker that left or was seen dead."""
 
     # the switch, the desk
-    def stop(self, stop: Stop) -> None:
-        """Set the switch for a scope, with its entry in chain ``desk``; a newer word replaces an older."""
+    def stop(self, stop: Stop, *, who: Mapping[str, str] = EMPTY) -> None:
+        """Set the switch for a scope, with its entry in chain ``desk``; a newer word replaces an older.
 
-    def start(self, scope: str, *, by: str, at: str) -> bool:
+        ``who``, here and below: how the one who does it came to be known, for that entry.
+        """
+
+    def start(self, scope: str, *, by: str, at: str, who: Mapping[str, str] = EMPTY) -> bool:
         """Lift a stop, with its entry; False where none was set."""
 
     def stops(self) -> list[Stop]:
@@ -307,7 +311,9 @@ class Ledger(Protocol):
     def append_desk(self, drafts: Sequence[Draft], *, at: str, code: str) -> list[Entry]:
         """Append to chain ``desk``; retried inside while others append."""
 
-    def close_raw(self, run: str, *, by: str, at: str, why: str, unsound: str) -> Entry:
+    def close_raw(
+        self, run: str, *, by: str, at: str, why: str, unsound: str, who: Mapping[str, str] = EMPTY
+    ) -> Entry:
         """End a run whose entries cannot be folded, with its entry in chain ``desk``; returns that entry.
 
         In one transaction its row becomes ``closed_by_human`` (``aborted_raw``), and its holds, its once key

@@ -44,17 +44,17 @@ class Desk:
             self._chains.extend(cursor, entries, head=None if begins else first, epoch=0)
         return entries
 
-    def stop(self, cursor: DBAPICursor, stop: Stop, *, code: str) -> None:
+    def stop(self, cursor: DBAPICursor, stop: Stop, draft: Draft, *, code: str) -> None:
         """Set the switch for a scope; a newer word for the same scope replaces the older one."""
-        self.append(cursor, [desk.stopped(stop)], at=stop.at, code=code)
+        self.append(cursor, [draft], at=stop.at, code=code)
         self._lift.run(cursor, of_scope=stop.scope)
         self._set.run(cursor, scope=stop.scope, by=stop.by, at=stop.at, why=stop.why)
 
-    def start(self, cursor: DBAPICursor, scope: str, *, by: str, at: str, code: str) -> bool:
+    def start(self, cursor: DBAPICursor, scope: str, draft: Draft, *, at: str, code: str) -> bool:
         """Lift a stop; False where none is set."""
         if self._stop.row(cursor, of_scope=scope) is None:
             return False
-        self.append(cursor, [desk.started(scope, by=by, at=at)], at=at, code=code)
+        self.append(cursor, [draft], at=at, code=code)
         self._lift.run(cursor, of_scope=scope)
         return True
 

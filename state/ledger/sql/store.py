@@ -1,6 +1,6 @@
 """The ledger on SQL, put together: appends through the writer, reads beside it, one file."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,6 +42,7 @@ from state.ledger.sql.tally import Tally
 from state.ledger.sql.view import counting
 from state.ledger.sql.writer import Job, Writer
 from state.ledger.stuck import row_to_end
+from state.task import EMPTY
 
 T = TypeVar("T")
 
@@ -207,13 +208,15 @@ class SqlLedger:
         self._write(lambda cursor: self._presence.forget(cursor, worker))
 
     # the switch, the desk
-    def stop(self, stop: Stop) -> None:
+    def stop(self, stop: Stop, *, who: Mapping[str, str] = EMPTY) -> None:
         """Set the switch for a scope, with its entry in chain ``desk``."""
-        self._write(lambda cursor: self._desk.stop(cursor, stop, code=self._code))
+        draft = desk.stopped(stop, who=who)
+        self._write(lambda cursor: self._desk.stop(cursor, stop, draft, code=self._code))
 
-    def start(self, scope: str, *, by: str, at: str) -> bool:
+    def start(self, scope: str, *, by: str, at: str, who: Mapping[str, str] = EMPTY) -> bool:
         """Lift a stop, with its entry; False where none was set."""
-        return self._write(lambda cursor: self._desk.start(cursor, scope, by=by, at=at, code=self._code))
+        draft = desk.started(scope, by=by, at=at, who=who)
+        return self._write(lambda cursor: self._desk.start(cursor, scope, draft, at=at, code=self._code))
 
     def stops(self) -> list[Stop]:
         """List stops in force."""
@@ -225,11 +228,13 @@ class SqlLedger:
         """Append to chain ``desk``, behind whoever came first."""
         return self._write(lambda cursor: self._desk.append(cursor, drafts, at=at, code=code))
 
-    def close_raw(self, run: str, *, by: str, at: str, why: str, unsound: str) -> Entry:
+    def close_raw(
+        self, run: str, *, by: str, at: str, why: str, unsound: str, who: Mapping[str, str] = EMPTY
+    ) -> Entry:
         """End a run whose entries cannot be folded, with its entry in chain ``desk``."""
         info = self.info(run)  # first, so that whatever is read behind it has this head or is refused
         row = row_to_end(run, info.row, lambda: self.read(run), self._project, at=at)
-        draft = desk.closed_raw(run=run, by=by, at=at, why=why, unsound=unsound, head=info.head)
+        draft = desk.closed_raw(run=run, by=by, at=at, why=why, unsound=unsound, head=info.head, who=who)
 
         def job(cursor: Any) -> Entry:
             self._chains.end(cursor, run, row, head=info.head, now=self.now())
