@@ -8,13 +8,14 @@ from pydantic_core import PydanticCustomError
 
 from policies.contract import Answers, Dedupe, DedupeKind, Effect, Frozen, ToolContract, ValueSpec
 from policies.durations import Duration, Span
-from policies.step import Name, ToolName
+from policies.step import Expression, Name, ToolName
 from state import canonical
 
 MS: Final = 1000
 SCALARS: Final = frozenset({"string", "integer", "boolean", "any"})
 _MAX_SHAPE_DEPTH: Final = 8
 _FIELD: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,62}\??$"
+_ASSIGNED: Final = r"^[A-Za-z_][A-Za-z0-9_]{0,62}$"
 HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,62}$")]
 SecretName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 Status = Annotated[int, Field(ge=200, le=599)]
@@ -86,7 +87,11 @@ class HttpDedupe(Frozen):
 
 
 class HttpTool(Frozen):
-    """One tool of a connector. Times are milliseconds."""
+    """One tool of a connector. Times are milliseconds.
+
+    ``model``: what an applied write does to what reads of this connector show, an expression a field over
+    that read's result ``before`` and the arguments.
+    """
 
     name: ToolName
     effect: Effect
@@ -101,7 +106,7 @@ class HttpTool(Frozen):
     answers: HttpAnswers
     result: dict[Annotated[str, Field(pattern=_FIELD)], Shape] = Field(default_factory=dict)
     recorded: tuple[str, ...] | None = None
-    model: dict[ToolName, dict[str, str]] | None = None
+    model: dict[ToolName, dict[Annotated[str, Field(pattern=_ASSIGNED)], Expression]] | None = None
 
 
 class Connector(Frozen):

@@ -14,6 +14,7 @@ from policies import templates
 from policies.catalog import Catalog
 from policies.connector import Connector, HttpTool
 from policies.contract import DedupeKind, Effect, StringSpec
+from policies.contract_model import model_flaws
 from policies.delegation import Delegation, Entry
 from policies.errors import ExpressionError, LoadError, Problem, TemplateError
 from policies.expressions import compile_expression
@@ -93,6 +94,12 @@ def connector(value: Connector, document: Document) -> list[Problem]:
     for index, tool in enumerate(value.tools):
         for rule in _TOOL_RULES:
             found += rule(document, ("tools", index), tool)
+    contracts = value.contracts()
+    for index, tool in enumerate(value.tools):
+        for flaw in model_flaws(contracts[tool.name], contracts):
+            at: Path = ("tools", index, *flaw.path)
+            at_key = flaw.column is None
+            found.append(document.problem(at, flaw.message, flaw.code, key=at_key, column=flaw.column))
     return found
 
 

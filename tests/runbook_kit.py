@@ -92,5 +92,15 @@ def contracts() -> dict[str, ToolContract]:
             result={},
             dedupe=Dedupe(kind=DedupeKind.NONE),
         ),
+        ToolContract(
+            name="page.turn",
+            effect=Effect.WRITE,
+            arguments=_SERVICE,
+            result={},
+            resource=_SERVICE_RESOURCE,
+            dedupe=Dedupe(kind=DedupeKind.NONE),
+            longest_request_s=10.0,
+            model={"supervisor.process": {"state": "7"}},  # a flaw: the state is text
+        ),
     ]
     return {contract.name: contract for contract in every}

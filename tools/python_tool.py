@@ -116,7 +116,9 @@ def tool(
 ) -> Callable[[F], F]:
     """Declare a function of a module that ``remit.toml`` names to be a tool. Times are seconds.
 
-    The function stays callable as it is. SetupError for a declaration that cannot be kept.
+    ``model``: what an applied write does to what reads of the same module show, by read and field an
+    expression over that read's result ``before`` and the arguments; lint types it. The function stays
+    callable as it is. SetupError for a declaration that cannot be kept.
     """
 
     def declare(function: F) -> F:

@@ -29,6 +29,7 @@ RULES: Final[tuple[Rule, ...]] = (
     writes.resource_held,
     writes.arguments_from_where_they_may,
     writes.unreadable_said,
+    writes.models_typed,
     checks.checks_observe,
     checks.identities_look,
     checks.probes_look,

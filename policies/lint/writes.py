@@ -5,6 +5,7 @@ from typing import Final
 
 from policies import templates
 from policies.contract import DedupeKind, ToolContract
+from policies.contract_model import model_flaws
 from policies.errors import Problem, TemplateError
 from policies.expressions import compile_expression
 from policies.lint.subject import Subject, Write
@@ -183,3 +184,14 @@ def unreadable_said(subject: Subject) -> Iterator[Problem]:
         if isinstance(write.verify, NoVerify) and write.probe is not None:
             message = "what a probe can read, a check can verify"
             yield subject.problem((*write.path, "verify"), message, "verify_could_be_read")
+
+
+def models_typed(subject: Subject) -> Iterator[Problem]:
+    """What a tool's contract says of its effect on reads fits the results that those reads declare."""
+    for write in subject.writes:
+        contract = subject.contracts.get(write.tool)
+        for flaw in () if contract is None else model_flaws(contract, subject.contracts):
+            where = ".".join((write.tool, *flaw.path))
+            column = "" if flaw.column is None else f" (column {flaw.column})"
+            message = f"{where}: {flaw.message}{column}"
+            yield subject.problem((*write.path, "tool"), message, flaw.code)

@@ -23,6 +23,7 @@ def read(service: Literal["shop", "search"]) -> dict[str, str]:
     dedupe="read_back",  # no key is honoured, but the effect can be read
     repeatable=True,  # it sets a state
     longest_request_s=1.0,
+    model={"page.read": {"state": "state"}},  # what it shows afterwards, so that a proof can look
 )
 def set_state(service: Literal["shop", "search"], state: Literal["show", "hide"]) -> dict[str, str]:
     """Set which page a service shows."""

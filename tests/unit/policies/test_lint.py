@@ -80,6 +80,7 @@ CASES = [
     ("leave_not_optional", "steps.0.on_refused", SERVICE, [("    timeout: 30s\n", "    timeout: 30s\n    on_refused: leave\n")]),
     ("of_step_not_optional", "completion.1.of_step", RESYNC, [("of_step: remove", "of_step: add")]),
     ("no_resource", "steps.1.tool", SERVICE, [("[catalog.service,", "[page.send, catalog.service,"), ("    tool: supervisor.start\n    with", "    tool: page.send\n    with")]),
+    ("wrong_type", "steps.1.tool", SERVICE, [("[catalog.service,", "[page.turn, catalog.service,"), ("    tool: supervisor.start\n    with", "    tool: page.turn\n    with")]),
     ("undo_elsewhere", "steps.0.rollback", SERVICE, [('      tool: supervisor.start\n      with: {server: "{svc.supervisor}"', '      tool: supervisor.start\n      with: {server: "{inputs.env}"')]),
     ("argument_provenance", "steps.0.with.value", RESYNC, [('value: "{item}", etag', 'value: "{has.etag}", etag')]),
     ("argument_provenance", "steps.0.with.value", RESYNC, [('value: "{item}", etag', 'value: "{attempt.has.etag}", etag')]),
