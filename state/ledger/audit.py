@@ -54,6 +54,8 @@ class _Seen:
     stored_stops: Rows = field(default_factory=list)
     closings: dict[str, dict[str, Any]] = field(default_factory=dict)  # what chain desk says was ended raw
     ended_raw: dict[str, tuple[Any, Any, Any]] = field(default_factory=dict)  # what rows say: at, seq, hash
+    workers: set[str] = field(default_factory=set)
+    held_by: dict[str, str] = field(default_factory=dict)  # live run -> worker of a claim not given back
 
 
 def findings(
@@ -80,6 +82,7 @@ def findings(
         yield from check_key(seen.marks, seen.sealing)
         yield from check_tallies(seen.tallies, {CHAINS: seen.chains, SIGNALS: seen.signals})
     yield from _check_closings(seen)
+    yield from _check_holders(seen)
     for digest, run in sorted(seen.needed.items()):
         yield _lies(run, "payloads", "digest", f"no payload stands under {digest}, which an entry names")
     yield from _unproven(seen, projected=project is not None)
@@ -104,6 +107,10 @@ def _of_run(run: str, tables: Mapping[str, Rows], seen: _Seen, project: Project 
     yield from check_claims(run, tables.get("claims", []), read)
     yield from check_signals(run, tables.get("signals", []), read, last=chain[-1]["seq"] if chain else 0)
     _note(run, [(row["kind"], body) for row, body in read], seen)
+    if not any(row["ended_at"] for row in tables.get("runs", [])):  # else nobody asks who holds it
+        seen.held_by.update(
+            (run, str(row["worker"])) for row in tables.get("claims", []) if row["released_at"] is None
+        )
     at = _ended_raw_at(tables)
     if at is not None and chain:
         seen.ended_raw[run] = (at, chain[-1]["seq"], chain[-1]["hash"])
@@ -115,6 +122,19 @@ def _ended_raw_at(tables: Mapping[str, Rows]) -> str | None:
     """When the run was ended raw, as its stored row says; None where it does not say so."""
     row = next(iter(tables.get("runs", [])), None)
     return str(row["ended_at"]) if row is not None and is_ended_raw(row["state"], row["reason"]) else None
+
+
+def _check_holders(seen: _Seen) -> Iterator[Finding]:
+    """Say which live runs are held by a worker that is not listed: it left, was seen dead, or was removed."""
+    if not seen.whole:
+        return
+    for run, worker in sorted(seen.held_by.items()):
+        if worker not in seen.workers:
+            what = (
+                f"run {run} is held by {worker}, which has no row: it left without giving the run back, was "
+                "seen dead, or its row was removed"
+            )
+            yield Finding(run=ALL, seq=None, table="workers", column="id", what=what, certain=False)
 
 
 def _check_closings(seen: _Seen) -> Iterator[Finding]:
@@ -206,6 +226,8 @@ def _beside(table: str, row: dict[str, Any], seen: _Seen, key: bytes | None) -> 
         "tallies": lambda: check_seals(ALL, "tallies", [row], seen.sealing),
         "payloads": lambda: _check_payload(row, seen, key),
     }.get(table)
+    if table == "workers":
+        seen.workers.add(str(row["id"]))
     if table == "stops":
         seen.stored_stops.append(row)
     elif table == "payload_key":

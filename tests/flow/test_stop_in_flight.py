@@ -62,7 +62,7 @@ def test_an_attempt_without_an_answer_is_told_until_it_can_land_no_more(folder, 
         until = write.pop("until")
         assert write == {
             "run": name, "op": "add/1", "attempt": 1, "tool": "things.add_read_back",
-            "resource": "thing/tardy", "outcome": "unknown",
+            "resource": "thing/tardy", "outcome": "unknown", "ended": False,
         }  # fmt: skip
         assert (data["over"], data["effect_unknown"], data["unreadable"]) == (0, [], [])
         assert f"things.add_read_back on thing/tardy, run {name} add/1 attempt 1" in text
