@@ -36,6 +36,7 @@ from tools.scrub import Scrubber
 from tools.secrets import Secrets
 
 REUSED: Final = "this id and version means another runbook already: raise its version"
+LEAK: Final = "it holds the value of a secret of this desk, which chain desk would keep for ever"
 KEY_FILE: Final = "payload_key"
 _KEY_BYTES: Final = 32
 
@@ -212,6 +213,8 @@ class Desk:
         flaw = Verdict()
         if candidate.problem:
             flaw = Verdict(code="not_approvable", message=candidate.problem)
+        if any(self.scrubber.holds(text) for text in candidate.contents.values()):
+            flaw = Verdict(code="secret_in_file", message=LEAK)
         meant = self.in_force.versions.get(scope)
         if meant not in (None, now.parts.get("runbook")):
             flaw = Verdict(code="version_reused", message=REUSED)

@@ -1,6 +1,6 @@
 """What reviewers of a runbook ask: can it be run safely, what may it do, what would a change let it do."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
@@ -23,11 +23,12 @@ from policies.delegation import Entry
 from policies.errors import Problem
 from policies.lint import lint
 from policies.runbook import Runbook
-from remit.desk import REUSED, Change, Desk
+from remit.desk import LEAK, REUSED, Change, Desk
 from remit.folder import Folder
 from remit.toolbox import approved, registry_of
 from state import canonical
 from tools.errors import SetupError
+from tools.scrub import Scrubber
 
 _AROUND: Final = ("contracts", "connectors", "sources", "catalog", "addresses")
 
@@ -104,6 +105,38 @@ def reused(desk: Desk, wanted: Collection[str] | None = None) -> list[Problem]:
             problem = book.document.problem(("version",), REUSED, "version_reused")
             found.append(folder.placed(problem, book.path))
     return found
+
+
+def leaks(desk: Desk, wanted: Collection[str] | None = None) -> list[Problem]:
+    """Say where a file that would be approved holds the value of a secret, raw or in another form.
+
+    ``wanted``: of these runbooks only, and of what lies around all of them.
+    """
+    folder = desk.folder
+    around = [loaded for loaded in (folder.delegation, folder.catalog) if loaded is not None]
+    books = [book for ref, book in folder.runbooks.items() if wanted is None or ref in wanted]
+    found = []
+    for loaded in (*books, *folder.connectors.values(), *around):
+        if not desk.scrubber.holds(loaded.content):
+            continue
+        places = list(_places(loaded.document.value, desk.scrubber)) or [()]
+        told = (loaded.document.problem(place, LEAK, "secret_in_file") for place in places)
+        found += [folder.placed(problem, loaded.path) for problem in told]
+    return found
+
+
+def _places(
+    value: Any, scrubber: Scrubber, at: tuple[str | int, ...] = ()
+) -> Iterator[tuple[str | int, ...]]:
+    """Paths of the texts that hold a secret each by itself."""
+    if isinstance(value, str) and scrubber.holds(value):
+        yield at
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from [(*at, name)] if scrubber.holds(name) else _places(inner, scrubber, (*at, name))
+    elif isinstance(value, list | tuple):
+        for index, inner in enumerate(value):
+            yield from _places(inner, scrubber, (*at, index))
 
 
 def refusals(desk: Desk, change: Change) -> tuple[str, ...]:

@@ -96,6 +96,10 @@ COMMANDS: Final = table(
                 "Ask another approver.",
             ),
             "not_approvable": ("It cannot be approved as it is.", "Mend what the message says."),
+            "secret_in_file": (
+                "A file holds the value of a secret of this desk, as it is or in another form.",
+                "Take it out, and change the secret: name it where it is used (`credentials`).",
+            ),
             "version_reused": (
                 "This id and version means another runbook already.",
                 "Raise the version.",

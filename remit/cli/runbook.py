@@ -130,7 +130,7 @@ def schema(
 
 def lint(door: Door, ids: _Ids = None) -> int:
     """Say everything that is wrong with the files of this desk, with file, line and column."""
-    from remit.review import lint_folder, named, reused
+    from remit.review import leaks, lint_folder, named, reused
 
     desk = door.desk()
     folder = desk.proposed
@@ -140,7 +140,7 @@ def lint(door: Door, ids: _Ids = None) -> int:
             raise _unknown(given, set(folder.runbooks))
     wanted = {ref for ref, _ in meant if ref} if ids else None
     problems = lint_folder(folder, wanted, unread={name for _, unread in meant for name in unread})
-    problems += reused(desk, wanted)
+    problems += [*reused(desk, wanted), *leaks(desk, wanted)]
     errors = [p for p in problems if not p.warning]
     if door.json:
         door.data([asdict(p) for p in problems])
