@@ -72,6 +72,11 @@ def load_connector(path: Path, env: Mapping[str, str]) -> Loaded[Connector]:
     return _load(Connector, file_rules.fill_in_address(document, env), path, file_rules.connector)
 
 
+def parse_as(model: type[T], content: bytes, path: Path, rules: Rules[T]) -> Loaded[T]:
+    """Read a file of another kind, with a ``schema`` of its own, from its bytes; LoadError."""
+    return _load(model, yaml_tree.read(content, path.name), path, rules)
+
+
 def revive(model: type[T], content: str) -> T:
     """Make a value again from the ``content`` of an earlier load; LoadError."""
     try:

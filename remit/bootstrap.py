@@ -31,6 +31,7 @@ from state.entry import DESK
 from state.holder import Holder
 from state.ledger.payload import payload_of
 from state.ledger.port import Ledger, Payload
+from state.task import Clock
 from tools.gateway import Gateway
 from tools.scrub import Scrubber
 from tools.secrets import Secrets
@@ -155,7 +156,9 @@ class App:
         return self.policies.now().people()
 
 
-def verifier(kit: Kit, gateway: Gateway, holder: Holder) -> Verifier:
+def verifier(
+    kit: Kit, gateway: Gateway, holder: Holder, *, clock: Callable[[], Clock] = clock
+) -> Verifier:
     """The verifier of a run, which reads through ``gateway`` as itself; a denied read is an entry."""
 
     def read(call: Call) -> Reply:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from remit.cli import rehearse
 from remit.cli.door import ESCALATED, OK, REFUSED, USAGE, Door, columns, command
 from remit.errors import RefusedError, UsageError
 from state.wording import count_text, wrapped
@@ -26,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     )
     command(runbook, "new")(new)
     command(runbook, "lint")(lint)
+    command(runbook, "test")(rehearse.rehearse_files)
     command(runbook, "authority")(authority)
     command(runbook, "diff")(diff)
     command(runbook, "schema")(schema)
