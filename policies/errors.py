@@ -3,7 +3,8 @@
 PolicyError
 ├── LoadError         a file is not what it says it is; carries ``problems``, each with file, line, column
 ├── ExpressionError   an expression is outside the subset, or names what no schema has
-└── TemplateError     a template is malformed or names what does not exist
+├── TemplateError     a template is malformed or names what does not exist
+└── ModelError        a contract's model has no value for what a read would show
 """
 
 from dataclasses import dataclass, replace
@@ -61,3 +62,7 @@ class TemplateError(PolicyError):
         """``column`` counts from 1 inside the template."""
         super().__init__(message)
         self.column = column
+
+
+class ModelError(PolicyError):
+    """A contract's model has no value for what a read would show."""

@@ -107,11 +107,12 @@ def _characters(tree: Any) -> frozenset[str]:
     found = set()
     for operation, arguments in _all(tree):
         if operation in singles:
-            found |= {c for c in _ASCII if _takes(operation, arguments, c)}
+            found |= {c for c in _ASCII if takes(operation, arguments, c)}
     return frozenset(found)
 
 
-def _takes(operation: Any, arguments: Any, character: str) -> bool:
+def takes(operation: Any, arguments: Any, character: str) -> bool:
+    """Whether a single place of a pattern takes that ASCII character."""
     if operation is constants.ANY:
         return character != "\n"
     if operation is constants.LITERAL:

@@ -20,6 +20,7 @@ from tools.port import Tool
 from tools.secrets import Secret
 from tools.sim.clock import ManualClock
 from tools.sim.faults import Fault, Faults
+from tools.sim.modelled import ModelledTarget
 from tools.sim.network import Network
 from tools.sim.supervisor import Process, SimService, SimSupervisor
 from tools.sim.target import SimTarget
@@ -74,6 +75,12 @@ class World:
         """Set a target up at an address."""
         made = SimTarget(self.clock, self.journal)
         self.network.attach(str(parse_url(base_url)[0]), made)
+        return made
+
+    def add_modelled(self, connector: Connector, *, only_what_was_put: bool = False) -> ModelledTarget:
+        """Set up, at a connector's own address, what its ``model`` says its API does."""
+        made = ModelledTarget(connector, self.clock, self.journal, only_what_was_put=only_what_was_put)
+        self.network.attach(str(parse_url(connector.base_url)[0]), made)
         return made
 
     def add_fault(self, tool: str, kind: str, *, nth: int = 1, times: int = 1, delay_ms: int = 0) -> None:
