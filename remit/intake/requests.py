@@ -20,6 +20,7 @@ from agents.interpreter import (
 from agents.models.port import Model
 from policies.admission import Admitted, Asked, Facts, Rejected, admit
 from policies.in_force import InForce, Policy
+from remit.intake.bounds import within_bounds
 from remit.intake.budget import ModelBudget
 from remit.intake.principal import Asker
 from remit.intake.refusals import MAX_SHOWN, no_such_runbook, nothing_to_ask_for
@@ -131,11 +132,14 @@ class Intake:
 
         What must stay exact is refused where it holds a secret of the desk, and never changed.
         """
+        request, unfit = within_bounds(request)
         exposed = self._exposed(request)
         if exposed:
             message = f"{exposed} holds a secret of this desk, which is not written down"
             refused = Rejected(code="secret_in_request", message=message)
             return Proposed(request=self._without_secrets(request), refused=refused)
+        if unfit is not None:
+            return Proposed(request=request, refused=unfit)
         if request.runbook:
             return self._named(request)
         interpreter = self._interpreter(request)
