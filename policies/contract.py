@@ -3,9 +3,10 @@
 The function behind a contract lives in ``tools``; guards, lint, plan and proof need the contract alone.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -133,6 +134,13 @@ class ToolContract(Frozen):
     def document(self) -> str:
         """The text that is digested, and that an approval keeps; ``from_document`` reads it."""
         return canonical.dumps(_without_floats(self.model_dump(mode="json")))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy it, with nothing that was computed of this one: a changed copy has another digest."""
+        made = super().model_copy(update=update, deep=deep)
+        for computed in ("digest", "document"):
+            made.__dict__.pop(computed, None)
+        return made
 
     @classmethod
     def from_document(cls, text: str) -> "ToolContract":

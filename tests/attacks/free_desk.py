@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from policies.contract import StringSpec, ToolContract
+from policies.contract import StringSpec
 from policies.templates import render_resource
 from tests import guard_kit as kit
 from tests.gateway_kit import Desk, make_desk
@@ -26,7 +26,7 @@ def free_desk(
         "arguments": {**kit.GRANT.arguments, "account": StringSpec(type="string", max_length=400)},
         "hosts": tuple(hosts),
     }
-    free = ToolContract(**{name: getattr(kit.GRANT, name) for name in ToolContract.model_fields} | changed)
+    free = kit.GRANT.model_copy(update=changed)
     handed = kit.entry(target="{inputs.env}/acc-1", resources={"prod/*": list(resources)})
     asked = {"account": account, **({"note": note} if note else {})}
     patch.setattr(kit, "policy", partial(kit.policy, contracts=(free, kit.GET), handed=handed))
