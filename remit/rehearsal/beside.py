@@ -5,13 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from policies.contract import Effect, ToolContract
+from policies.contract_model import model_flaws
 from policies.errors import Problem
 from policies.yaml_tree import Document, Path
 from remit.rehearsal.file_rules import STATUSES, faults_of, listed
 from remit.rehearsal.form import FaultForm
 from remit.rehearsal.mishaps import HEALTHY
 from remit.rehearsal.play import Scene
-from remit.rehearsal.stage import BUILT_IN, Stage
+from remit.rehearsal.stage import Stage
 
 _STATES: Final = frozenset({"RUNNING", "STOPPED", "EXITED", "FATAL"})
 
@@ -35,6 +36,7 @@ class Beside:
             self._crash,
             self._expected,
             self._shown,
+            self._models,
             self._mended,
         ):
             yield from rule()
@@ -95,6 +97,14 @@ class Beside:
                         (*self.world, kind, tool), "tool", tool, self.stage.contracts, key=True
                     )
 
+    def _models(self) -> Iterator[Problem]:
+        for write, reads in self.scene.world.models.items():
+            contract = self.stage.contracts.get(write)
+            for flaw in model_flaws(contract, self.stage.contracts) if contract is not None else ():
+                if flaw.read in reads or flaw.read is None:
+                    path = (*self.world, "models", write, *flaw.path[1:])
+                    yield self.document.problem(path, flaw.message, flaw.code, column=flaw.column)
+
     def _mended(self) -> Iterator[Problem]:
         for number, decision in enumerate(self.scene.case.decide):
             for choice, said in decision.items():
@@ -117,19 +127,19 @@ class Beside:
 
     def _kind(self, path: Path, fault: FaultForm) -> Iterator[Problem]:
         services = self.stage.services
-        about_services = _about_services(fault.tool)
+        about_services = not self.stage.is_played(fault.tool)
         if about_services and fault.target is not None and fault.target not in services:
             yield self._unknown((*path, "target"), "service", fault.target, services)
         if fault.kind == "flap" and not (about_services and services):
             yield self._problem((*path, "kind"), "only a service flaps", "not_allowed")
-        if fault.kind == "status" and (not about_services or fault.tool == "catalog.service"):
+        if fault.kind == "status" and not self.stage.speaks_http(fault.tool):
             yield self._problem(
                 (*path, "kind"), f"{fault.tool} is answered by no HTTP status here", "not_allowed"
             )
 
     def _change(self, path: Path, fault: FaultForm, contract: ToolContract) -> Iterator[Problem]:
         value, at = fault.value, (*path, "value")
-        if not _about_services(fault.tool) or fault.tool == "catalog.service":
+        if self.stage.is_played(fault.tool) or fault.tool == "catalog.service":
             shown = {name.removesuffix("?") for name in contract.result}
             if contract.effect is not Effect.READ or not isinstance(value, Mapping):
                 message = "names a tool that reads, and in value the fields that are others then"
@@ -140,10 +150,6 @@ class Beside:
             yield self._problem(at, "must be an HTTP status, 200 to 599", "out_of_range")
         elif fault.tool != "http.get" and value is not None and not _one_of(value, _STATES):
             yield self._problem(at, f"must be one of {listed(_STATES)}", "not_allowed")
-
-
-def _about_services(tool: str) -> bool:
-    return tool in BUILT_IN or tool.startswith("supervisor.")
 
 
 def _one_of(value: Any, known: frozenset[str]) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from policies.contract import ToolContract
 from policies.yaml_tree import MAX_BYTES
 from remit.errors import UsageError
 from remit.folder import CONNECTORS, RUNBOOKS
@@ -48,12 +47,10 @@ def tools_of(settings: Settings | None) -> Tools:
     """
     if settings is None:
         return Tools()
-    contracts: list[ToolContract] = []
-    for path in sorted((settings.desk / CONNECTORS).rglob("*.yaml")):
-        contracts += read_connector(path).contracts().values()
+    connectors = [read_connector(path) for path in sorted((settings.desk / CONNECTORS).rglob("*.yaml"))]
     around = Surroundings(modules=settings.tools.modules, folder=settings.desk)
-    contracts += [tool.contract for tool in load_module_tools(around.read_modules())]
-    return Tools(contracts=tuple(contracts), runbooks=settings.desk / RUNBOOKS)
+    contracts = tuple(tool.contract for tool in load_module_tools(around.read_modules()))
+    return Tools(connectors=tuple(connectors), contracts=contracts, runbooks=settings.desk / RUNBOOKS)
 
 
 def _below(folder: Path) -> list[Path]:

@@ -40,8 +40,17 @@ class _Mishap:
         return self.form.nth <= self.calls < self.form.nth + self.times
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened in the world. ``behind``: the entry of the run that stood last then."""
+
+    at_ms: int
+    behind: int
+    what: str
+
+
 class Mishaps:
-    """Everything that goes wrong in one case. ``events``: what did, with its moment in milliseconds."""
+    """Everything that goes wrong in one case. ``events``: what did."""
 
     def __init__(
         self, stage: Stage, forms: tuple[FaultForm, ...], *, task: Callable[[], Task | None], own: str
@@ -50,7 +59,7 @@ class Mishaps:
         self._stage, self._task, self._own = stage, task, own
         self._mishaps = [_Mishap(form=form) for form in forms]
         self._overlays: dict[str, dict[str, Any]] = {}
-        self.events: list[tuple[int, str]] = []
+        self.events: list[Event] = []
         for mishap in self._mishaps:
             if mishap.form.after is None:
                 self._begin(mishap)
@@ -58,6 +67,7 @@ class Mishaps:
     def before(self, tool: str, arguments: dict[str, Any]) -> None:
         """Let whatever is due go wrong just before a call."""
         self._look()
+        self._stage.prepare(tool, arguments)
         for mishap in self._mishaps:
             if mishap.form.tool != tool or mishap.over or not self._about(mishap, tool, arguments):
                 continue
@@ -97,7 +107,7 @@ class Mishaps:
                 _put(service, "RUNNING", self._now_s())
             self._stage.world.supervisors[service.form.supervisor].up = True
         said = "whatever the faults still did" if what is True else ", ".join(what or ())
-        self._say(f"put right: {said}")
+        self.say(f"put right: {said}")
 
     def _look(self) -> None:
         task = self._task()
@@ -125,46 +135,46 @@ class Mishaps:
             self._change(mishap)
         elif kind == "status":
             self._stage.wire.status = form.value
-            self._say(f"fault: {form.tool} is answered with {form.value}")
+            self.say(f"fault: {form.tool} is answered with {form.value}")
         else:
             self._stage.world.faults.add(Fault(tool=form.tool, kind=kind, delay_ms=form.delay_ms or 0))
-            self._say(f"fault: {kind} meets a call of {form.tool}")
+            self.say(f"fault: {kind} meets a call of {form.tool}")
 
     def _flap(self, mishap: _Mishap) -> None:
         service = self._service(mishap)
         assert service is not None  # noqa: S101 - the reader of the file has asked
         mishap.over = mishap.form.for_ms is None and mishap.form.times in (None, 1)
         service.process.sick = True
-        self._say(f"fault: {service.form.name} is ill from now on")
+        self.say(f"fault: {service.form.name} is ill from now on")
         if mishap.form.for_ms is not None:
             self._stage.world.clock.after(mishap.form.for_ms, partial(self._recover, service))
 
     def _recover(self, service: Service) -> None:
         service.process.sick = False
-        self._say(f"fault over: {service.form.name} is well again")
+        self.say(f"fault over: {service.form.name} is well again")
 
     def _change(self, mishap: _Mishap) -> None:
         form, service = mishap.form, self._service(mishap)
-        if form.tool in self._stage.stand_ins:
-            self._stage.shelf.change(form.tool, mishap.arguments, form.value)
-            self._say(f"somebody else: {form.tool} shows {_said(form.value)}")
+        if self._stage.is_played(form.tool):
+            self._stage.change(form.tool, mishap.arguments, form.value)
+            self.say(f"somebody else: {form.tool} shows {_said(form.value)}")
         elif form.tool == "catalog.service":
             self._overlays[form.tool] = dict(form.value)
-            self._say(f"somebody else: the catalog shows {_said(form.value)}")
+            self.say(f"somebody else: the catalog shows {_said(form.value)}")
         elif service is not None and form.tool == "http.get":
             service.process.sick = form.value != WELL if form.value is not None else not service.process.sick
-            self._say(f"somebody else: {service.form.name} is {'ill' if service.process.sick else 'well'}")
+            self.say(f"somebody else: {service.form.name} is {'ill' if service.process.sick else 'well'}")
         elif service is not None:
             wanted = form.value or ("STOPPED" if service.process.state in _RUNS else "RUNNING")
             _put(service, wanted, self._now_s())
-            self._say(f"somebody else: {service.process.name} is {wanted}")
+            self.say(f"somebody else: {service.process.name} is {wanted}")
 
     def _about(self, mishap: _Mishap, tool: str, arguments: Mapping[str, Any]) -> bool:
         target = mishap.form.target or (self._own if tool == "http.get" else None)
         if target is None:
             return True
         service = self._stage.services.get(target)
-        if service is not None and tool not in self._stage.stand_ins:
+        if service is not None and not self._stage.is_played(tool):
             return service.is_meant_by(tool, arguments)
         return target in map(str, arguments.values())
 
@@ -174,8 +184,11 @@ class Mishaps:
     def _now_s(self) -> int:
         return self._stage.world.clock.now_ms // 1000
 
-    def _say(self, what: str) -> None:
-        self.events.append((self._stage.world.clock.now_ms, what))
+    def say(self, what: str) -> None:
+        """Note what has happened, for the story."""
+        task = self._task()
+        seq = task.head.seq if task is not None else 0
+        self.events.append(Event(at_ms=self._stage.world.clock.now_ms, behind=seq, what=what))
 
 
 def _put(service: Service, state: str, now_s: int) -> None:

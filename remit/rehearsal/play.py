@@ -4,12 +4,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from policies.connector import Connector
 from policies.contract import ToolContract
 from policies.loader import Loaded
 from policies.runbook import Runbook
 from remit.rehearsal.form import CaseForm, CrashForm, DecisionForm, WorldForm
 from remit.rehearsal.house import DECIDER, Died, House, open_house
-from remit.rehearsal.mishaps import Mishaps
+from remit.rehearsal.mishaps import Event, Mishaps
 from remit.rehearsal.stage import Stage, build, directed
 from remit.views import Views
 from state.entry import Entry
@@ -27,10 +28,15 @@ class Scene:
     """Everything that one case needs: the runbook, its tools, the world, the inputs."""
 
     book: Loaded[Runbook]
-    contracts: tuple[ToolContract, ...]
+    connectors: tuple[Connector, ...]
+    contracts: tuple[ToolContract, ...]  # of Python tools
     world: WorldForm
     inputs: Mapping[str, Any]
     case: CaseForm
+
+    def stage(self, env: str | None = None) -> Stage:
+        """Set its world up; SetupError."""
+        return build(self.world, self.connectors, self.contracts, env=env)
 
 
 @dataclass(kw_only=True)
@@ -44,7 +50,7 @@ class Played:
     packet: dict[str, Any] | None = None
     entries: tuple[Entry, ...] = ()
     packet_seq: int = 0
-    events: tuple[tuple[int, str], ...] = ()
+    events: tuple[Event, ...] = ()
     trouble: tuple[str, ...] = ()
     world_s: float = 0.0
 
@@ -58,7 +64,7 @@ class _Play:
     def __init__(self, scene: Scene) -> None:
         self._scene, self._case = scene, scene.case
         env = scene.inputs.get("env")
-        self._stage: Stage = build(scene.world, scene.contracts, env=env if isinstance(env, str) else None)
+        self._stage = scene.stage(env if isinstance(env, str) else None)
         self._mishaps = Mishaps(
             self._stage, scene.case.all_faults, task=lambda: self._house.task, own=own_service(scene)
         )
@@ -140,9 +146,7 @@ class _Play:
                 return
             self._crashes += 1
             if self._crashes == crash.nth:
-                self._mishaps.events.append(
-                    (self._stage.world.clock.now_ms, f"crash: the process dies after {crash.after}")
-                )
+                self._mishaps.say(f"crash: the process dies after {crash.after}")
                 raise Died
 
         return die
@@ -155,7 +159,7 @@ class _Play:
             self._trouble.append(f"crash after {self._case.crash.after}: it never came to that")
         trouble = [
             *self._trouble,
-            *(f"the world shows nothing for {what}" for what in dict.fromkeys(self._stage.shelf.unseen)),
+            *(f"the world shows nothing for {what}" for what in dict.fromkeys(self._stage.unseen)),
         ]
         last = task.escalations[-1] if task.escalations else None
         at_end = task.closed_body.get("packet") is not None

@@ -20,8 +20,8 @@ from remit.rehearsal.errors import RehearsalError
 from remit.rehearsal.file_rules import test_file_rules, world_rules
 from remit.rehearsal.form import CaseForm, Given, TestFile, WorldFile, WorldForm
 from remit.rehearsal.play import Scene
-from remit.rehearsal.stage import build
 from remit.rehearsal.worlds import BUILT_IN, BUILT_IN_PREFIX
+from tools.errors import SetupError
 
 TEST_SUFFIX: Final = ".test.yaml"
 WORLD_SUFFIX: Final = ".world.yaml"
@@ -29,9 +29,10 @@ WORLD_SUFFIX: Final = ".world.yaml"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tools:
-    """Tools of a desk, for the tests that lie in it: contracts of its connectors and Python modules."""
+    """Tools of a desk, for the tests that lie in it: its connectors, and what its Python modules declare."""
 
-    contracts: tuple[ToolContract, ...] = ()
+    connectors: tuple[Connector, ...] = ()
+    contracts: tuple[ToolContract, ...] = ()  # of Python modules
     runbooks: Path | None = None  # where runbooks are looked for, beside the test file's own folder
 
 
@@ -113,12 +114,8 @@ class _Reader:
         )
 
     def _candidates(self) -> Iterator[Path]:
-        folders = [self._path.parent, *([self._tools.runbooks] if self._tools.runbooks else [])]
-        for path in dict.fromkeys(
-            p
-            for f in folders
-            for p in sorted(f.rglob("*.yaml") if f != self._path.parent else f.glob("*.yaml"))
-        ):
+        below = self._tools.runbooks.rglob("*.yaml") if self._tools.runbooks else ()
+        for path in dict.fromkeys([*sorted(self._path.parent.glob("*.yaml")), *sorted(below)]):
             if not path.name.endswith((TEST_SUFFIX, WORLD_SUFFIX)):
                 yield path
 
@@ -139,12 +136,16 @@ class _Reader:
         except LoadError as error:
             problems += error.problems
             return None
-        known = {c.name: c for c in self._tools.contracts}
-        known |= {name: c for one in connectors for name, c in one.contracts().items()}
-        used = {name for name in book.value.authority.tools if name in known}
-        contracts = tuple(c for name, c in known.items() if name in used or _reads_for(c, used, known))
-        scene = Scene(book=book, contracts=contracts, world=world, inputs=given.inputs, case=case)
-        stage = build(world, contracts, env=None)
+        named = {one.connector: one for one in (*self._tools.connectors, *connectors)}
+        scene = Scene(
+            book=book, connectors=tuple(named.values()), contracts=self._tools.contracts, world=world,
+            inputs=given.inputs, case=case,
+        )  # fmt: skip
+        try:
+            stage = scene.stage()
+        except SetupError as error:
+            problems.append(document.problem(at, str(error), "bad_setup"))
+            return None
         problems += Beside(scene=scene, stage=stage, document=document, index=index, world=at).problems()
         return scene
 
@@ -177,7 +178,7 @@ class _Reader:
         return read_connector(path)
 
     def _lint(self, book: Loaded[Runbook], scene: Scene) -> None:
-        stage = build(scene.world, scene.contracts, env=None)
+        stage = scene.stage()
         errors = [p for p in lint(book.value, stage.contracts, book.document) if not p.warning]
         if errors:
             raise RehearsalError.of(_renamed(errors, str(book.path)), code="lint")
@@ -190,11 +191,6 @@ def read_connector(path: Path) -> Connector:
     whole = re.search(r"base_url:\s*[\"']?\$\{", text) is not None
     values = {name: ("http://" if whole else "") + name.lower().replace("_", "-") + ".sim" for name in names}
     return loader.load_connector(path, values).value
-
-
-def _reads_for(contract: ToolContract, used: set[str], known: Mapping[str, ToolContract]) -> bool:
-    """Whether a read that the runbook does not name is what a write of it changes."""
-    return any(contract.name in (known[name].model or {}) for name in used)
 
 
 def _merged(given: Given, other: Given | None) -> Given:

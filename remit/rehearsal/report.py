@@ -90,9 +90,9 @@ def story(played: Played) -> list[str]:
         return []
     began = played.entries[0].at
     began_ms = round(datetime.fromisoformat(began).timestamp() * 1000)
-    told = [(seconds_between(began, e.at), _words(e)) for e in _told(played.entries)]
-    told += [((ms - began_ms) / 1000, f"** {what}") for ms, what in played.events]
-    lines = [f"{at:>7.1f} s  {what}" for at, what in sorted(told, key=lambda line: line[0])]
+    told = [((e.seq, 0), seconds_between(began, e.at), _words(e)) for e in _told(played.entries)]
+    told += [((e.behind, 1), (e.at_ms - began_ms) / 1000, f"** {e.what}") for e in played.events]
+    lines = [f"{at:>7.1f} s  {what}" for _, at, what in sorted(told, key=lambda line: line[0])]
     if len(lines) <= MOST_LINES:
         return lines
     left_out = f"          ... {len(lines) - MOST_LINES} lines left out ..."
@@ -115,8 +115,6 @@ def _told(entries: tuple[Entry, ...]) -> Iterator[Entry]:
             continue
         if what is not None:
             seen[what[0]] = what[1]
-        elif entry.kind is Kind.INTENT:
-            seen.clear()
         yield entry
 
 

@@ -2,19 +2,24 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 
 from policies.call import Reply
 from policies.catalog import Catalog
-from policies.contract import ToolContract
+from policies.connector import Connector
+from policies.contract import Effect, ToolContract
 from remit.rehearsal.form import ServiceAs, WorldForm
 from remit.rehearsal.stand_in import Shelf, StandIn
+from state import canonical
 from tools.adapters.catalog import catalog_tool
+from tools.adapters.http_connector import connector_tools
 from tools.adapters.http_get import http_get
 from tools.adapters.supervisor import supervisor_tools
 from tools.http_client import MAX_BODY_BYTES, HttpAnswer, HttpFailure, HttpRequest
 from tools.port import Tool
 from tools.secrets import Secret
+from tools.sim.modelled import ModelledTarget
 from tools.sim.network import Network
 from tools.sim.supervisor import Process
 from tools.sim.world import SimTool, World
@@ -29,6 +34,7 @@ _CONDITIONS: Final[Mapping[str, Mapping[str, Any]]] = {
     "unreachable": {"sick": True},
 }
 BUILT_IN: Final = frozenset({"http.get", "catalog.service"})
+SUPERVISOR: Final = "supervisor."
 _VERBS: Final = {"stop": "supervisor.stop", "start": "supervisor.start"}
 
 
@@ -91,20 +97,50 @@ class Staged:
 
 @dataclass(kw_only=True)
 class Stage:
-    """One world at the beginning of a case."""
+    """One world at the beginning of a case. ``unseen``: reads of which the world says nothing."""
 
+    form: WorldForm
     world: World
     wire: Wire
     services: Mapping[str, Service]  # by name, those of the case's environment first
-    shelf: Shelf
-    tools: tuple[Tool, ...]
     catalog: Catalog
-    stand_ins: frozenset[str] = field(default_factory=frozenset)
+    shelf: Shelf
+    targets: Mapping[str, ModelledTarget]  # by tool
+    tools: tuple[Tool, ...]
+    unseen: list[str] = field(default_factory=list)
+    _put: set[tuple[str, str]] = field(default_factory=set)
 
-    @property
+    @cached_property
     def contracts(self) -> dict[str, ToolContract]:
         """Every tool's contract by name."""
         return {tool.contract.name: tool.contract for tool in self.tools}
+
+    def is_played(self, tool: str) -> bool:
+        """Whether the tool's target is no service but what a model makes of it."""
+        return tool not in BUILT_IN and not tool.startswith(SUPERVISOR)
+
+    def speaks_http(self, tool: str) -> bool:
+        """Whether a call of the tool is answered with an HTTP status that a test can name."""
+        return tool == "http.get" or tool in self.targets
+
+    def prepare(self, tool: str, arguments: dict[str, Any]) -> None:
+        """Let whatever a call reads or changes show what the world says, before the call is made."""
+        contract = self.contracts[tool]
+        if contract.effect is Effect.READ:
+            if self.is_played(tool) and not self._shown(tool, arguments):
+                self.unseen.append(f"{tool} {canonical.dumps(arguments)}")
+            return
+        for read in contract.model or {}:
+            wanted = self.contracts[read].arguments
+            if wanted.keys() <= arguments.keys():
+                self._shown(read, {name: arguments[name] for name in wanted})
+
+    def change(self, read: str, arguments: dict[str, Any], fields: Mapping[str, Any]) -> None:
+        """Let somebody else change what a read shows."""
+        if read in self.targets:
+            self.targets[read].change(read, arguments, **fields)
+        else:
+            self.shelf.put(read, arguments, fields)
 
     def effects(self) -> dict[str, int]:
         """What was really done, by tool: from the world's own log, not from the ledger."""
@@ -112,44 +148,86 @@ class Stage:
 
     def requests(self) -> dict[str, int]:
         """Requests of writes that reached a target, by tool."""
-        writes = {name for name, contract in self.contracts.items() if contract.effect != "read"}
-        return {tool: count for tool, count in self._counted("request").items() if tool in writes}
+        found = self._counted("request")
+        return {tool: n for tool, n in found.items() if self.contracts[tool].effect is not Effect.READ}
+
+    def _shown(self, read: str, arguments: dict[str, Any]) -> bool:
+        place = (read, canonical.dumps(arguments))
+        if place in self._put:
+            return True
+        lines = [
+            line
+            for line in self.form.shows.get(read, ())
+            if all(arguments.get(name) == value for name, value in line.with_.items())
+        ]
+        if not lines:
+            return False
+        self._put.add(place)
+        shows = dict(max(lines, key=lambda line: len(line.with_)).is_)
+        if read in self.targets:
+            self.targets[read].put(read, arguments, **shows)
+        else:
+            self.shelf.put(read, arguments, shows)
+        return True
 
     def _counted(self, event: str) -> dict[str, int]:
         found: dict[str, int] = {}
         for line in self.world.journal:
             if line["event"] == event:
-                tool = line.get("tool") or _VERBS.get(line.get("verb", ""), str(line.get("verb")))
+                tool = str(line.get("tool") or _VERBS[line["verb"]])
                 found[tool] = found.get(tool, 0) + 1
         return dict(sorted(found.items()))
 
 
-def build(form: WorldForm, contracts: Iterable[ToolContract], *, env: str | None) -> Stage:
-    """Set the world up. ``contracts``: tools beside the built-in ones, each played by a stand-in."""
+def build(
+    form: WorldForm,
+    connectors: Iterable[Connector],
+    contracts: Iterable[ToolContract],
+    *,
+    env: str | None = None,
+) -> Stage:
+    """Set the world up; SetupError for a connector whose model says too little of its conditions.
+
+    ``connectors`` are played on the world's network, tools of Python modules (``contracts``) by stand-ins.
+    """
     world = World()
     services = _services(world, form, env)
-    catalog = Catalog.model_validate(
-        {"schema": "remit/catalog/v1", "services": tuple(_line(s) for s in services)}, strict=False
-    )
-    known = {contract.name: contract for contract in contracts}
-    shelf = Shelf(form.shows, known, form.models)
     wire = Wire(world.network)
     servers = {name: f"unix:///sim/{name}" for name in world.supervisors}
     hosts = [f"{s.form.name}.{s.form.env}.sim:{PORT}" for s in services]
+    catalog = Catalog.model_validate(
+        {"schema": "remit/catalog/v1", "services": tuple(_line(s) for s in services)}, strict=False
+    )
     real: list[Tool] = [
         *supervisor_tools(servers, exchange=wire.exchange),
         http_get(hosts, exchange=wire.exchange),
+        catalog_tool(catalog),
     ]
-    real.append(catalog_tool(catalog))
-    played: list[Tool] = [
+    targets: dict[str, ModelledTarget] = {}
+    for connector in connectors:
+        modelled = _with_models(connector, form)
+        target = world.add_modelled(modelled, only_what_was_put=True)
+        real += connector_tools(modelled, exchange=wire.exchange)
+        targets.update(dict.fromkeys(modelled.contracts(), target))
+    played = [c.model_copy(update={"model": form.models.get(c.name, c.model)}) for c in contracts]
+    shelf = Shelf(played)
+    tools: list[Tool] = [SimTool(inner=tool, network=world.network) for tool in real]
+    tools += [
         StandIn(contract=c, shelf=shelf, clock=world.clock, faults=world.faults, journal=world.journal)
-        for c in known.values()
+        for c in played
     ]
-    tools = [SimTool(inner=tool, network=world.network) for tool in real]
     return Stage(
-        world=world, wire=wire, services=_by_name(services), shelf=shelf, tools=(*tools, *played),
-        catalog=catalog, stand_ins=frozenset(known),
+        form=form, world=world, wire=wire, services=_by_name(services), catalog=catalog, shelf=shelf,
+        targets=targets, tools=tuple(tools),
     )  # fmt: skip
+
+
+def _with_models(connector: Connector, form: WorldForm) -> Connector:
+    tools = [
+        tool.model_copy(update={"model": form.models[tool.name]}) if tool.name in form.models else tool
+        for tool in connector.tools
+    ]
+    return connector.model_copy(update={"tools": tuple(tools)})
 
 
 def directed(

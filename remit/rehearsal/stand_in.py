@@ -9,8 +9,7 @@ from typing import Any, Final
 
 from policies.call import Reply
 from policies.contract import DedupeKind, Effect, ToolContract
-from policies.expressions import compile_expression
-from remit.rehearsal.form import Shown
+from policies.model_effects import shown_after, speaks_of
 from state import canonical
 from state.outcome import Outcome
 from tools.errors import UnreadableReplyError
@@ -19,8 +18,8 @@ from tools.secrets import Secret
 from tools.sim.clock import ManualClock
 from tools.sim.faults import STATUS, Fault, Faults
 
-Models = Mapping[str, Mapping[str, Mapping[str, str]]]
 Arguments = dict[str, Any]
+_Place = tuple[tuple[str, str], tuple[Arguments, dict[str, Any]]]
 
 # Kinds of fault by what becomes of the call: applied or not, and what the caller learns.
 _APPLIED: Final = frozenset({"error_after", "lost_reply", "garbage", "truncated"})
@@ -33,56 +32,39 @@ _DEFINITE: Final = {
 
 
 class Shelf:
-    """What there is to see, by read tool and its arguments; and the log of what was really done."""
+    """What there is to see, by read tool and its arguments."""
 
-    def __init__(
-        self, shows: Mapping[str, Iterable[Shown]], contracts: Mapping[str, ToolContract], models: Models
-    ) -> None:
-        """``models``: beside those of the contracts."""
-        self._shows = {tool: tuple(lines) for tool, lines in shows.items()}
-        self._contracts, self._models = contracts, models
-        self._state: dict[tuple[str, str], tuple[Arguments, dict[str, Any]]] = {}
+    def __init__(self, contracts: Iterable[ToolContract]) -> None:
+        """``contracts``: of every tool that is played, each with its model."""
+        self._contracts = {contract.name: contract for contract in contracts}
+        self._shown: dict[tuple[str, str], tuple[Arguments, dict[str, Any]]] = {}
         self._keys: dict[tuple[str, str], Reply] = {}
-        self.unseen: list[str] = []  # what was asked for and stands nowhere: the test says too little
+
+    def put(self, read: str, arguments: Arguments, fields: Mapping[str, Any]) -> None:
+        """Let a read show these fields beside what it showed."""
+        key = (read, canonical.dumps(arguments))
+        _, before = self._shown.get(key, ({}, {}))
+        self._shown[key] = (dict(arguments), {**before, **fields})
 
     def read(self, tool: str, arguments: Arguments) -> dict[str, Any] | None:
         """What ``tool`` shows for these arguments; None where the world says nothing of it."""
-        found = self._of(tool, arguments)
-        if found is None:
-            self.unseen.append(f"{tool} {canonical.dumps(arguments)}")
-        return dict(found) if found is not None else None
-
-    def change(self, tool: str, arguments: Arguments, fields: Mapping[str, Any]) -> None:
-        """Let somebody else change what ``tool`` shows."""
-        found = self._of(tool, arguments)
-        if found is not None:
-            found.update(fields)
+        found = self._shown.get((tool, canonical.dumps(arguments)))
+        return dict(found[1]) if found is not None else None
 
     def apply(self, contract: ToolContract, arguments: Arguments) -> None:
-        """Do what the model says that an applied write does."""
-        for read, fields in self.model(contract).items():
-            for before in self._touched(read, arguments):
-                made = {
-                    n: compile_expression(text).value({**arguments, "before": before})
-                    for n, text in fields.items()
-                }
-                before.update({name: value.value for name, value in made.items() if value.known})
-                self.unseen += [
-                    f"{contract.name}, model of {read}.{n}: {v.reason}"
-                    for n, v in made.items()
-                    if not v.known
-                ]
-
-    def model(self, contract: ToolContract) -> Mapping[str, Mapping[str, str]]:
-        """What a write does to what reads show: as the world says, else as its contract says."""
-        return self._models.get(contract.name) or contract.model or {}
+        """Do what the model says that an applied write does; ModelError."""
+        made = {
+            place: (given, shown_after(contract, arguments, place[0], before))
+            for place, (given, before) in self._touched(contract, arguments)
+        }
+        self._shown.update(made)
 
     def condition_moved(self, contract: ToolContract, arguments: Arguments) -> bool:
         """Whether the version that a conditional write names is not the present one."""
         name = contract.dedupe.condition
         if contract.dedupe.kind is not DedupeKind.CONDITIONAL_WRITE or name is None:
             return False
-        seen = [b for read in self.model(contract) for b in self._touched(read, arguments) if name in b]
+        seen = [before for _, (_, before) in self._touched(contract, arguments) if name in before]
         return any(before[name] != arguments[name] for before in seen)
 
     def remembered(self, contract: ToolContract, key: str) -> Reply | None:
@@ -94,29 +76,12 @@ class Shelf:
         if contract.dedupe.kind is DedupeKind.NATIVE_KEY:
             self._keys[contract.name, key] = reply
 
-    def _touched(self, read: str, arguments: Arguments) -> list[dict[str, Any]]:
-        """Whatever the read shows for arguments that agree with those of the write."""
-        wanted = self._contracts[read].arguments if read in self._contracts else {}
-        if set(wanted) <= set(arguments):
-            found = self._of(read, {name: arguments[name] for name in wanted})
-            return [found] if found is not None else []
+    def _touched(self, contract: ToolContract, arguments: Arguments) -> list[_Place]:
         return [
-            state for (tool, _), (given, state) in self._state.items()
-            if tool == read and all(arguments.get(name, value) == value for name, value in given.items())
-        ]  # fmt: skip
-
-    def _of(self, tool: str, arguments: Arguments) -> dict[str, Any] | None:
-        key = (tool, canonical.dumps(arguments))
-        if key not in self._state:
-            fitting = [
-                line for line in self._shows.get(tool, ())
-                if all(arguments.get(name) == value for name, value in line.with_.items())
-            ]  # fmt: skip
-            if not fitting:
-                return None
-            best = max(fitting, key=lambda line: len(line.with_))
-            self._state[key] = (dict(arguments), dict(best.is_))
-        return self._state[key][1]
+            (place, held)
+            for place, held in self._shown.items()
+            if speaks_of(contract, arguments, self._contracts[place[0]], held[0])
+        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,7 +127,6 @@ class StandIn:
         try:
             return Reply(outcome=Outcome.SUCCEEDED, code="ok", result=conform(value, self.contract.result))
         except UnreadableReplyError as error:
-            self.shelf.unseen.append(f"{self.contract.name}: {error}")
             return Reply(outcome=Outcome.UNKNOWN, code="unreadable", detail=str(error))
 
     def _meet(self, fault: Fault, serve: Callable[[], Reply], timeout_s: float) -> Reply:
