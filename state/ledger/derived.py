@@ -5,6 +5,8 @@ Rows that no chain explains (who holds a run, what waits, who works) carry a sea
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 from state import canonical, instants
@@ -78,7 +80,7 @@ def entry_from(values: Iterable[Any]) -> Entry:
 
 def touched(row: Row) -> list[str]:
     """Every resource that the run is about, holds, or has sent a write to; sorted."""
-    return sorted({*row.resources, *row.holds, *(resource for resource, *_ in row.attempts)})
+    return sorted({*row.resources, *row.holds, *map(itemgetter(0), row.attempts)})
 
 
 def notice_id(notice: Mapping[str, Any]) -> str:
@@ -89,8 +91,9 @@ def notice_id(notice: Mapping[str, Any]) -> str:
     return found
 
 
-def _names(names: list[str]) -> str:
-    return canonical.dumps(names) if names else "[]"
+@lru_cache(maxsize=1024)
+def _names(names: tuple[str, ...]) -> str:
+    return canonical.dumps(names)
 
 
 def run_row(run: str, row: Row) -> Values:
@@ -101,12 +104,12 @@ def run_row(run: str, row: Row) -> Values:
     for name in _TIMES:
         text = getattr(row, name)
         values[name] = instant(text) if text else text
-    values["holds"] = _names(sorted(set(row.holds)))
-    values["touches"] = _names(touched(row))
+    values["holds"] = _names(tuple(sorted(set(row.holds))))
+    values["touches"] = _names(tuple(touched(row)))
     notices = [notice_id(notice) for notice in row.outbox]
     if len(set(notices)) != len(notices):
         raise UnsoundLedgerError("two notices in the outbox have one id")
-    values["notices"] = _names(notices)
+    values["notices"] = _names(tuple(notices))
     values["attempts"] = len(row.attempts)
     return values
 

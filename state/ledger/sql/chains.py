@@ -15,7 +15,7 @@ from state.ledger.port import Append, Row
 from state.ledger.refusals import How, Present, check_append
 from state.ledger.seals import CHAINS, seal_of
 from state.ledger.sql import schema
-from state.ledger.sql.statement import Statement, inserting
+from state.ledger.sql.statement import RowUpdate, Statement, inserting
 from state.ledger.sql.tally import Tally
 from state.ledger.sql.view import SqlView, ViewStatements
 from state.ledger.stuck import check_end, is_ended_raw
@@ -59,8 +59,7 @@ class Chains:
             dialect,
         )
         self._new_run = Statement(inserting(s.runs), dialect)
-        changed: dict[str, Any] = {name: bindparam(name) for name in _RUN_COLUMNS if name != "run"}
-        self._set_run = Statement(update(s.runs).where(s.runs.c.run == of_run).values(changed), dialect)
+        self._set_run = RowUpdate(s.runs, s.runs.c.run == of_run, dialect)
         self._claim = Statement(inserting(s.claims), dialect)
         claim: dict[str, Any] = {name: bindparam(name) for name in ("epoch", "worker", "released_at", "seal")}
         self._reclaim = Statement(update(s.claims).where(s.claims.c.run == of_run).values(claim), dialect)
@@ -190,8 +189,8 @@ class Chains:
         run = after["run"]
         if before is None:
             self._new_run.run(cursor, **after)
-        elif after != before:
-            self._set_run.run(cursor, of_run=run, **after)
+        else:
+            self._set_run.run(cursor, {n: v for n, v in after.items() if v != before[n]}, of_run=run)
         old: Mapping[str, Any] = before or {"holds": "[]", "touches": "[]", "attempts": 0, "delivery": None}
         for table in ("holds", "touches"):
             if after[table] != old[table]:

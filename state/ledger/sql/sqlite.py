@@ -203,6 +203,18 @@ class SqliteWriter:
     def begin(self) -> DBAPICursor:
         """Take the lock, then BEGIN IMMEDIATE: a deferred one cannot become a writer safely."""
         self.lock()
+        return self._begin()
+
+    def begin_if_free(self) -> DBAPICursor | None:
+        """Do the same where the lock is free; None where another process has it."""
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return None
+        self._locked = True
+        return self._begin()
+
+    def _begin(self) -> DBAPICursor:
         if self._cursor is None:
             self._connection = self._open()
         cursor = self._cursor

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import ClauseElement, Table, bindparam, insert
+from sqlalchemy import ClauseElement, ColumnElement, Table, bindparam, insert, update
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -47,6 +47,26 @@ class Statement:
         cursor.execute(self._sql, self._values(values))
         found: list[tuple[Any, ...]] = list(cursor.fetchall())
         return found
+
+
+class RowUpdate:
+    """Updates of a row that name its changed columns only: a named one is changed in every index it is in."""
+
+    def __init__(self, table: Table, where: ColumnElement[bool], dialect: Dialect) -> None:
+        """Update the rows of ``table`` that are ``where``."""
+        self._table, self._where, self._dialect = table, where, dialect
+        self._made: dict[tuple[str, ...], Statement] = {}
+
+    def run(self, cursor: DBAPICursor, changed: Mapping[str, Any], **values: Any) -> None:
+        """Set the ``changed`` columns, if there are any; ``values`` are those of the condition."""
+        names = tuple(changed)
+        if not names:
+            return
+        if names not in self._made:
+            columns: dict[str, Any] = {name: bindparam(name) for name in names}
+            made = update(self._table).where(self._where).values(columns)
+            self._made[names] = Statement(made, self._dialect)
+        self._made[names].run(cursor, **changed, **values)
 
 
 def inserting(table: Table) -> ClauseElement:

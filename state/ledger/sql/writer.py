@@ -1,4 +1,7 @@
-"""How writes reach the database: one thread commits together whatever waits, each with its own answer.
+"""How writes reach the database: whatever waits is committed together, each with its own answer.
+
+Whoever finds the database free writes on its own thread: two changes of threads cost as much as the writing.
+Whoever does not waits for the one thread that commits together all that have come meanwhile.
 
 A job that is refused (StateError) has written nothing, so those beside it are committed all the same. A job
 that fails otherwise takes the whole transaction back, and every job is then tried in one of its own.
@@ -26,6 +29,9 @@ class WriteConnection(Protocol):
 
     def begin(self) -> DBAPICursor:
         """Begin a transaction that may write, after whoever came first."""
+
+    def begin_if_free(self) -> DBAPICursor | None:
+        """Begin one at once; None where another process writes."""
 
     def commit(self) -> None:
         """Make it durable; an error leaves open whether it is."""
@@ -79,11 +85,15 @@ class _Waiting:
 
 
 class Writer:
-    """The group-committing writer: ``run`` returns when its job is durable, or raises why it is not."""
+    """The group-committing writer: ``run`` returns when its job is durable, or raises why it is not.
+
+    ``patience_s`` bounds every wait for others; the commit itself takes as long as the disk does.
+    """
 
     def __init__(self, connection: WriteConnection, *, patience_s: float = PATIENCE_S) -> None:
-        """Start the thread that owns ``connection`` from here on."""
+        """Start the thread that commits for many; nobody else may use ``connection`` from here on."""
         self._connection, self._patience_s = connection, patience_s
+        self._using = threading.Lock()  # over the connection
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._closing = threading.Lock()
         self._closed = False
@@ -93,6 +103,9 @@ class Writer:
     def run(self, job: Job[T]) -> T:
         """Do ``job`` in a transaction. Its refusal, StorageError (nothing stored), or UnknownCommitError."""
         waiting = _Waiting(job)
+        if self._alone(waiting):
+            value: T = waiting.result(0)
+            return value
         with self._closing:
             if self._closed:
                 raise StorageError("the ledger is closed")
@@ -108,31 +121,58 @@ class Writer:
                 self._queue.put(None)
         self._thread.join(self._patience_s)
 
+    def _alone(self, waiting: _Waiting) -> bool:
+        """Do the job here and now, where nobody else writes or waits; whether it was done."""
+        if not self._queue.empty() or not self._using.acquire(blocking=False):
+            return False
+        try:
+            cursor = None if self._closed else self._begun_if_free()
+            if cursor is None:
+                return False
+            waiting.take()
+            self._together([waiting], cursor)
+        except BaseException:  # of this very thread, such as KeyboardInterrupt: nothing may stay open
+            self._take_back()
+            raise
+        finally:
+            self._using.release()
+        return True
+
+    def _begun_if_free(self) -> DBAPICursor | None:
+        try:
+            return self._connection.begin_if_free()
+        except Exception:  # noqa: BLE001 - the thread that waits for it meets it too, and answers
+            self._take_back()
+            return None
+
     def _serve(self) -> None:
         ending = False
         while not ending:
-            batch: list[_Waiting] = []
             found = self._queue.get()
-            while True:
-                if found is None:
-                    ending = True
-                elif found.take():
-                    batch.append(found)
-                if ending or len(batch) >= MOST_TOGETHER:
-                    break
-                try:
-                    found = self._queue.get_nowait()
-                except Empty:
-                    break
-            if batch:
-                self._together(batch)
-        self._connection.close()
+            with self._using:  # whoever comes while somebody else writes waits in the queue
+                batch: list[_Waiting] = []
+                while True:
+                    if found is None:
+                        ending = True
+                    elif found.take():
+                        batch.append(found)
+                    if ending or len(batch) >= MOST_TOGETHER:
+                        break
+                    try:
+                        found = self._queue.get_nowait()
+                    except Empty:
+                        break
+                if batch:
+                    self._together(batch)
+                if ending:
+                    self._connection.close()
 
-    def _together(self, batch: Sequence[_Waiting]) -> None:
+    def _together(self, batch: Sequence[_Waiting], cursor: DBAPICursor | None = None) -> None:
+        """Do the jobs in one transaction, which has begun where its ``cursor`` is given."""
         connection = self._connection
         answers: list[tuple[_Waiting, Any, StateError | None]] = []
         try:
-            cursor = connection.begin()
+            cursor = cursor or connection.begin()
             before = changed = connection.changes()
             for waiting in batch:
                 try:

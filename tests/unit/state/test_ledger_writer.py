@@ -34,6 +34,10 @@ class Database:
         self.pending = []
         return self.pending
 
+    def begin_if_free(self) -> Any:
+        self._may_fail("begin_if_free")
+        return self.begin() if self.hold.is_set() else None
+
     def commit(self) -> None:
         self._may_fail("commit")
         self.committed += self.pending
@@ -184,6 +188,58 @@ def test_whoever_has_waited_too_long_learns_whether_it_can_still_happen(database
     database.hold.set()
     writer.close()
     assert database.committed == ["begun"]
+
+
+def test_whoever_is_alone_writes_on_its_own_thread(writer: Writer, database: Database) -> None:
+    threads: list[threading.Thread] = []
+
+    def job(cursor: Any) -> None:
+        threads.append(threading.current_thread())
+        cursor.append("a")
+
+    writer.run(job)
+    assert threads == [threading.current_thread()]
+    database.fail["begin_if_free"] = OSError("locked")
+    writer.run(job)
+    assert threads[1] is not threading.current_thread()
+    assert database.committed == ["a", "a"]
+
+
+def test_an_interrupt_leaves_nothing_open(writer: Writer, database: Database) -> None:
+    def job(cursor: Any) -> None:
+        cursor.append("half")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        writer.run(job)
+    assert (database.pending, database.committed) == ([], [])
+    assert writer.run(put("b")) == "B"
+    assert database.committed == ["b"]
+
+
+def test_many_threads_get_each_its_own_answer(writer: Writer, database: Database) -> None:
+    wrong: list[object] = []
+
+    def ask(name: str) -> None:
+        for number in range(50):
+            word = f"{name}{number}"
+            try:
+                if number % 7 == 3:
+                    writer.run(raising(HeadMovedError(word)))
+                elif writer.run(put(word)) != word.upper():
+                    wrong.append(word)
+            except HeadMovedError as refused:
+                if str(refused) != word:
+                    wrong.append(refused)
+
+    threads = [threading.Thread(target=ask, args=(name,)) for name in "abcdefgh"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(10)
+    assert not wrong
+    expected = {f"{name}{n}" for name in "abcdefgh" for n in range(50) if n % 7 != 3}
+    assert sorted(database.committed) == sorted(expected)
 
 
 def test_closing_finishes_what_waits(database: Database) -> None:
