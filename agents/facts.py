@@ -46,7 +46,7 @@ def picked(value: Any, paths: Iterable[Path]) -> Any:
     """The parts of ``value`` that ``paths`` lead to; all of it where a path is empty or enters a list."""
     kept: dict[str, list[Path]] = {}
     for path in paths:
-        if not path or path[0] == "[]" or not isinstance(value, Mapping):
+        if not path or path[0] == "[]" or not (type(value) is dict or isinstance(value, Mapping)):
             return plain(value)
         kept.setdefault(path[0], []).append(path[1:])
     return {name: picked(value[name], inner) for name, inner in kept.items() if name in value}
@@ -68,7 +68,7 @@ def observed_line(values: Mapping[str, Any], paths: Iterable[Path]) -> str:
 def looked_up(value: Any, path: Path, *, missing: Any = None) -> Any:
     """What ``path`` leads to in ``value``, ``missing`` where a part is not there."""
     for part in path:
-        if not isinstance(value, Mapping) or part not in value:
+        if not (type(value) is dict or isinstance(value, Mapping)) or part not in value:
             return missing
         value = value[part]
     return value

@@ -7,6 +7,7 @@ force. Principals and the approval rules are one more approved digest, of scope 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from policies.delegation import Approval, Principal
@@ -36,7 +37,12 @@ class Bundle:
     @property
     def digest(self) -> str:
         """The one digest that is approved."""
-        return canonical.digest({"scope": self.scope, "parts": dict(self.parts)})
+        return _bundle_digest(self.scope, tuple(self.parts.items()))
+
+
+@lru_cache(maxsize=256)
+def _bundle_digest(scope: str, parts: tuple[tuple[str, str], ...]) -> str:
+    return canonical.digest({"scope": scope, "parts": dict(parts)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +101,7 @@ class Verdict:
         return not self.code
 
 
+@lru_cache(maxsize=8)  # asked for at every write
 def read_principals(text: str) -> Principals:
     """Read the content of scope ``principals``; pydantic's ValidationError for another."""
     value = json.loads(text)

@@ -71,7 +71,7 @@ class Expression:
 
     def names(self) -> tuple[NameUse, ...]:
         """Every path that is read, the variables of macros resolved to items of their list, in order."""
-        return tuple(_names(self.node, {}))
+        return _names_of(self)
 
     def truth(self, values: Mapping[str, Any]) -> Answer:
         """Whether it holds for these values; anything but a boolean, and any error, is unknown."""
@@ -99,6 +99,11 @@ class Expression:
             return Value(known=False, reason=str(error))
         except Exception as error:  # noqa: BLE001 - any error in any part is unknown
             return Value(known=False, reason=f"could not be evaluated: {type(error).__name__}")
+
+
+@functools.lru_cache(maxsize=MAX_CACHED)
+def _names_of(expression: Expression) -> tuple[NameUse, ...]:
+    return tuple(_names(expression.node, {}))
 
 
 @functools.lru_cache(maxsize=MAX_CACHED)

@@ -80,14 +80,12 @@ def attest_left_ms(task: Task, attempt: Attempt, moment: Moment) -> int:
 
 def flying(task: Task, operation: Operation, moment: Moment) -> tuple[Attempt, ...]:
     """The attempts of ``operation`` that may still land."""
-    return tuple(
-        a
-        for a in operation.attempts
-        if a.undecided
-        and not (
-            licence(task, a, moment) is not Licence.UNPROVEN and quarantine_left_ms(task, a, moment) == 0
-        )
-    )
+    return tuple(a for a in operation.attempts if a.undecided and _flies(task, a, moment))
+
+
+def _flies(task: Task, undecided: Attempt, moment: Moment) -> bool:
+    licensed = licence(task, undecided, moment) is not Licence.UNPROVEN
+    return not (licensed and quarantine_left_ms(task, undecided, moment) == 0)
 
 
 def own_outcome_open(operation: Operation) -> bool:
@@ -97,7 +95,12 @@ def own_outcome_open(operation: Operation) -> bool:
 
 def unresolved(task: Task, operation: Operation, moment: Moment) -> bool:
     """The operation's own outcome is open, or an attempt of it flies."""
-    return own_outcome_open(operation) or bool(flying(task, operation, moment))
+    if own_outcome_open(operation):
+        return True
+    for attempt in operation.attempts:  # noqa: SIM110 - asked of every operation at every move
+        if attempt.undecided and _flies(task, attempt, moment):
+            return True
+    return False
 
 
 def unproven(task: Task, operation: Operation, moment: Moment) -> tuple[Attempt, ...]:

@@ -69,7 +69,8 @@ class Scope:
             local["item"] = _item(task, step, item)
         if undoes is not None and (answer := recorded(task.operation(undoes))) is not None:
             local["result"] = answer
-        return replace(cls.of(task, history=history), local=local)
+        scope = cls.of(task, history=history)
+        return replace(scope, local=local) if local else scope
 
     @classmethod
     def of_operation(cls, task: Task, operation: Operation, *, history: Mapping[str, Any] = EMPTY) -> Self:

@@ -64,12 +64,15 @@ class Situation:
     # slots and operations
     def forward_slots(self) -> Iterator[Slot]:
         """Every step and item, in order; none of a step whose items are not known yet."""
+        return (Slot(step=step, item=item, undoes=None) for step, item in self._places())
+
+    def _places(self) -> Iterator[tuple[StepPlan, int | None]]:
         for step in self.plan.steps:
-            items: range | tuple[None] = (
-                range(len(self.task.items.get(step.id, ()))) if step.each else (None,)
-            )
-            for item in items:
-                yield Slot(step=step, item=item, undoes=None)
+            if not step.each:
+                yield step, None
+                continue
+            for item in range(len(self.task.items.get(step.id, ()))):
+                yield step, item
 
     def undo_slots(self) -> Iterator[Slot]:
         """What can be compensated, the newest effect first."""
@@ -110,14 +113,17 @@ class Situation:
     def _open_slot(self) -> Slot | None:
         if self.task.direction is Direction.COMPLETING:
             return None
-        slots = self.undo_slots() if self.rolling_back else self.forward_slots()
-        for slot in slots:
-            if slot.undoes is None and (slot.step.id, slot.item) in self.task.left_slots:
-                continue
-            operations = self.operations(slot)
-            if not operations or operations[-1].status is Status.OPEN:
-                return slot
+        if self.rolling_back:
+            return next((slot for slot in self.undo_slots() if self._open(slot.undoes)), None)
+        for step, item in self._places():
+            if (step.id, item) not in self.task.left_slots and self._open((step.id, item)):
+                return Slot(step=step, item=item, undoes=None)
         return None
+
+    def _open(self, place: str | tuple[str, int | None] | None) -> bool:
+        """Whether nothing is done in a place yet, or the newest of it is not finished."""
+        operations = self._by_place.get(place) if place is not None else None
+        return not operations or operations[-1].status is Status.OPEN
 
     def open_operation(self) -> Operation | None:
         """The last operation of the present direction, unless it is finished."""

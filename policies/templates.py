@@ -111,7 +111,7 @@ def lookup(path: str, values: Mapping[str, Any]) -> Any:
     """Read a dotted path of plain fields; TemplateError where a part is not there."""
     found: Any = values
     for part in path.split("."):
-        if not isinstance(found, Mapping) or part not in found:
+        if not (type(found) is dict or isinstance(found, Mapping)) or part not in found:
             raise TemplateError(f"{path}: there is no {part}")
         found = found[part]
     return found

@@ -16,6 +16,7 @@ from state import canonical
 FOLD_VERSION: Final = 1
 DESK: Final = "desk"
 GENESIS: Final = "sha256:" + "0" * 64
+_COLUMNS: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 class Kind(StrEnum):
@@ -128,7 +129,7 @@ def chain_hash(  # one argument a column
 ) -> str:
     """sha256 over all columns of an entry, as the JSON list of them in the order of the signature."""
     columns = [run, seq, at, kind, role, actor, credential, epoch, code, fold_version, prev, body_text]
-    text = json.dumps(columns, separators=(",", ":"), ensure_ascii=False)
+    text = _COLUMNS.encode(columns)
     return "sha256:" + hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 

@@ -31,18 +31,20 @@ def bounded(reply: Any, contract: ToolContract, scrubber: Scrubs) -> Reply:
     """Make what a tool returned fit for the ledger; anything that is no reply as declared becomes unknown."""
     if not isinstance(reply, Reply):
         return _unknown("no_reply", f"the tool returned {type(reply).__name__}")
-    said = replace(
-        reply,
+    said = Reply(
+        outcome=reply.outcome,
+        condition_failed=reply.condition_failed,
+        pauses=reply.pauses,
         code=scrubber.line(str(reply.code), limit=MAX_CODE),
         detail=scrubber.line(str(reply.detail)),
         notes=tuple(scrubber.line(str(note)) for note in reply.notes[:10]),
     )
     if reply.outcome is not Outcome.SUCCEEDED:
-        return replace(said, result=None)
+        return said
     try:
         declared = conform(reply.result if contract.result else {}, contract.result)
         kept = scrubber.value(_recorded(declared, contract))
-        size = len(canonical.dumps(kept).encode())
+        size = canonical.size_of(canonical.dumps(kept))
     except (UnreadableReplyError, CanonicalError) as error:
         return _unknown("unreadable", scrubber.line(str(error)))
     if size > MAX_RESULT_BYTES:

@@ -57,8 +57,9 @@ _PATTERNS: Final = tuple(
 
 def clean(text: str, *, limit: int = MAX_TEXT) -> str:
     """Strip terminal sequences, control, bidi and invisible characters (newline, tab stay), and cap."""
-    text = _ANSI.sub("", text[: limit * 4])
-    kept = "".join(c for c in text if c in "\n\t" or not _is_hidden(c))
+    kept = text[: limit * 4]
+    if not (kept.isascii() and kept.isprintable()):
+        kept = "".join(c for c in _ANSI.sub("", kept) if c in "\n\t" or not _is_hidden(c))
     return kept if len(kept) <= limit else kept[: limit - 1] + "…"
 
 
@@ -68,6 +69,8 @@ def _is_hidden(character: str) -> bool:
 
 def scrub(text: str, *, secrets: Iterable[Secret | str | None] = (), limit: int = MAX_TEXT) -> str:
     """Take every secret out of ``text``, clean and cap it. Idempotent."""
+    if not text:
+        return text
     values = [s.reveal() if isinstance(s, Secret) else s for s in secrets if s]
     text = text[: limit * 4]
     # Twice, because a control character inside a secret hides it from the first look.
@@ -116,6 +119,8 @@ def holds(text: str, values: Iterable[str]) -> bool:
 
 def _without_values(text: str, values: Iterable[str]) -> str:
     known = frozenset(values)
+    if not known:
+        return text
     packed = "".join(text.split())
     packed_hex = packed.lower()
     for form, is_hex in _forms(known):

@@ -102,7 +102,8 @@ class GuardContext:
 
     def known_operation(self) -> Operation | None:
         """The operation as the run knows it; None before its first intent."""
-        return next((o for o in self.task.operations if o.id == self.operation().op), None)
+        wanted = self.operation().op
+        return next((o for o in self.task.operations if o.id == wanted), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

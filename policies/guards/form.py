@@ -18,7 +18,7 @@ def readable(call: Call, context: GuardContext) -> Refusal | None:
     """JSON values that an entry can hold, flat, and not too many or too large."""
     del context
     try:
-        size = len(canonical.dumps([call.tool, call.arguments, call.resource, call.key]).encode())
+        size = canonical.size_of(canonical.dumps([call.tool, call.arguments, call.resource, call.key]))
     except CanonicalError as error:
         return Refusal(code="call_malformed", message=f"the call cannot be frozen: {error}")
     if type(call.arguments) is not dict or len(call.key) > MAX_KEY:

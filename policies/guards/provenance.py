@@ -92,8 +92,9 @@ def read_provenance(call: Call, context: GuardContext) -> Refusal | None:
 def bounded(call: Call, context: GuardContext) -> Refusal | None:
     """Each derived value in the arguments lies within the bound that was approved for it."""
     del call
-    values = _values(context)
-    for path, bound in _derived(context):
+    derived = list(_derived(context))
+    values = _values(context) if derived else {}
+    for path, bound in derived:
         fault = bound_fault(bound, lookup(path, values))
         if fault is not None:
             return Refusal(code="out_of_bound", message=f"{path} {fault.message}")
@@ -124,9 +125,11 @@ def _derived(context: GuardContext) -> Iterator[tuple[str, Bound]]:
 
 
 def _same(left: Any, right: Any) -> bool:
+    if type(left) in (str, int, bool):
+        return type(left) is type(right) and bool(left == right)  # exactly: 1 is not True
     if isinstance(left, Mapping) and isinstance(right, Mapping):
         return left.keys() == right.keys() and all(_same(left[name], right[name]) for name in left)
-    return type(left) is type(right) and bool(left == right)  # exactly: 1 is not True
+    return type(left) is type(right) and bool(left == right)
 
 
 def _moved(why: str) -> Refusal:

@@ -1,5 +1,7 @@
 """Whether the run may write at this moment: live and ours, nothing open, nothing that holds writes back."""
 
+from functools import lru_cache
+
 from policies import flight
 from policies.approval import document
 from policies.call import Call
@@ -18,11 +20,16 @@ def pinned(call: Call, context: GuardContext) -> Refusal | None:
         return Refusal(code="run_not_admitted", message="the run was never admitted")
     if dict(task.pins) != policy.pins:
         return Refusal(code="pins_differ", message="the policy at hand is not the one of the admission")
-    if canonical.digest_text(document(dict(policy.contracts))) != policy.bundle.parts["contracts"]:
+    if _contracts_digest(tuple(policy.contracts.items())) != policy.bundle.parts["contracts"]:
         return Refusal(code="pins_differ", message="the contracts at hand are not those of the admission")
     if (policy.runbook.id, policy.runbook.version) != (task.runbook, task.version):
         return Refusal(code="pins_differ", message="the runbook at hand is not the one of the admission")
     return None
+
+
+@lru_cache(maxsize=64)
+def _contracts_digest(contracts: tuple[tuple[str, str], ...]) -> str:
+    return canonical.digest_text(document(dict(contracts)))
 
 
 def live(call: Call, context: GuardContext) -> Refusal | None:
