@@ -14,7 +14,7 @@ from policies.value_spec import fault_of
 Scalar = str | int | bool
 OTHER: Final = "x"  # a text that nothing is compared with
 MAX_EACH: Final = 10  # values of one field
-MAX_ITEMS: Final = 3  # different items of one list
+MAX_ITEMS: Final = 4  # different items of one list
 MAX_VALUES: Final = 240  # of one read
 _GOLDEN: Final = 0.6180339887
 
@@ -37,7 +37,7 @@ def of_bound(bound: Bound | None) -> tuple[Scalar, ...]:
     """Give values inside the bound of a derived value."""
     if bound is None:
         return ()
-    texts = (*(bound.enum or ()), *(samples.texts(bound.pattern) if bound.pattern else ()))
+    texts = (*(bound.enum or ()), *(samples.texts(bound.pattern, MAX_ITEMS) if bound.pattern else ()))
     return (*texts, *(v for v in (bound.minimum, bound.maximum) if v is not None))
 
 

@@ -91,9 +91,13 @@ def value_of(text: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Starts:
-    """The beginnings that were kept, of how many tried, and whether some were left out."""
+    """The beginnings that were kept, of how many tried, and whether some were left out.
+
+    ``refused``: by precondition, a beginning at which it is the first that does not hold.
+    """
 
     kept: tuple[Start, ...]
+    refused: Mapping[str, Start]
     tried: int
     whole: bool
 
@@ -102,6 +106,7 @@ def starts(runbook: Runbook, contracts: Mapping[str, ToolContract]) -> Starts:
     """Find beginnings from which a run of this runbook writes; KeyError for a tool without a contract."""
     compared = told(runbook, contracts)
     kept: list[Start] = []
+    refused: dict[str, Start] = {}
     tried, whole = 0, True
     settings = list(itertools.islice(_settings(runbook, contracts, compared), MAX_SETTINGS + 1))
     whole = len(settings) <= MAX_SETTINGS
@@ -109,10 +114,15 @@ def starts(runbook: Runbook, contracts: Mapping[str, ToolContract]) -> Starts:
         for start in _reads(runbook, contracts, compared, inputs, bindings):
             tried += 1
             found = _surveyed(runbook, start)
-            if found is not None and _admitted(runbook, found):
-                kept.append(found)
+            if found is not None:
+                why = _refusing(runbook, found)
+                if why is None:
+                    kept.append(found)
+                else:
+                    refused.setdefault(why, found)
     chosen = evenly(kept, MAX_STARTS)
-    return Starts(kept=tuple(chosen), tried=tried, whole=whole and len(chosen) == len(kept))
+    whole = whole and len(chosen) == len(kept)
+    return Starts(kept=tuple(chosen), refused=refused, tried=tried, whole=whole)
 
 
 def _settings(
@@ -219,11 +229,9 @@ def _items(step: Step, names: Mapping[str, Any]) -> tuple[Any, ...] | None:
     return tuple(found.value) if fits else None
 
 
-def _admitted(runbook: Runbook, start: Start) -> bool:
-    """Whether every precondition holds; one with a read of its own is taken as holding."""
+def _refusing(runbook: Runbook, start: Start) -> str | None:
+    """Which precondition is the first not to hold; one with a read of its own is taken as holding."""
     names = start.names(start.shown)
-    return all(
-        compile_expression(condition.expect).truth(names).truth is Truth.TRUE
-        for condition in runbook.preconditions
-        if condition.tool is None and condition.for_each is None
-    )
+    asked = (c for c in runbook.preconditions if c.tool is None and c.for_each is None)
+    false = (c.id for c in asked if compile_expression(c.expect).truth(names).truth is not Truth.TRUE)
+    return next(false, None)
