@@ -24,11 +24,16 @@ MODELS: Final[dict[str, type[BaseModel]]] = {
 
 def json_schema(kind: str) -> dict[str, Any]:
     """Build the schema of a kind of file (``MODELS``); KeyError for another kind."""
-    schema = MODELS[kind].model_json_schema(by_alias=True, mode="validation")
+    return schema_of(MODELS[kind], f"remit/{kind}/v1")
+
+
+def schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
+    """Build the schema of a model of a file."""
+    schema = model.model_json_schema(by_alias=True, mode="validation")
     definitions = {name: _draft_7(part) for name, part in schema.pop("$defs", {}).items()}
     return {
         "$schema": DRAFT,
-        "title": f"remit/{kind}/v1",
+        "title": title,
         **_draft_7(schema),
         "definitions": definitions,
     }

@@ -27,7 +27,7 @@ CATALOG: Final = "catalog.yaml"
 RUNBOOKS: Final = "runbooks"
 CONNECTORS: Final = "connectors"
 MAX_FILES: Final = 1000
-_TEST_SUFFIX: Final = ".test.yaml"
+BESIDE: Final = (".test.yaml", ".world.yaml")  # what lies beside runbooks and is none
 
 T = TypeVar("T")
 
@@ -184,7 +184,7 @@ def _bundle(scope: str, parts: Mapping[str, Any], more: Mapping[str, str], probl
 def _yaml_files(folder: Path, problems: list[Problem], desk: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    found = sorted(p for p in folder.rglob("*.yaml") if p.is_file() and not p.name.endswith(_TEST_SUFFIX))
+    found = sorted(p for p in folder.rglob("*.yaml") if p.is_file() and not p.name.endswith(BESIDE))
     if len(found) > MAX_FILES:
         problems.append(_problem(str(folder.relative_to(desk)), f"more than {MAX_FILES} files", "too_many"))
     return found[:MAX_FILES]

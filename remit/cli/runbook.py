@@ -90,28 +90,31 @@ def new(
     door: Door,
     id_: Annotated[str, typer.Argument(metavar="ID", help="Lower-case letters, digits and dashes.")],
 ) -> int:
-    """Write a first version of a runbook, to be edited; it is not in force before it is approved."""
+    """Write a first version of a runbook and of its tests, to be edited; it is not in force yet."""
     from importlib.resources import files
 
     from policies.loader import parse_runbook
 
     settings = door.settings()
-    path = settings.desk / "runbooks" / f"{id_}.yaml"
-    template = files("remit.cli").joinpath("new_runbook.yaml").read_text(encoding="utf-8")
-    text = template.replace("RUNBOOK_ID", id_)
+    path, tests = (settings.desk / "runbooks" / f"{id_}{suffix}" for suffix in (".yaml", ".test.yaml"))
+    text, tested = (
+        files("remit.cli").joinpath(f"new_runbook{p.name.removeprefix(id_)}").read_text(encoding="utf-8")
+        for p in (path, tests)
+    )
+    text = text.replace("RUNBOOK_ID", id_)
     parse_runbook(text.encode(), path)  # an id that is none is said here, before anything is written
     path.parent.mkdir(exist_ok=True)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError:
-        raise UsageError(f"{path} is there already", code="file_exists") from None
+    if taken := [p for p in (path, tests) if p.exists()]:
+        raise UsageError(f"{taken[0]} is there already", code="file_exists")
+    for file, content in ((path, text), (tests, tested.replace("RUNBOOK_ID", id_))):
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(content)
     if door.json:
-        door.data({"file": str(path), "runbook": f"{id_}@1"})
+        door.data({"file": str(path), "tests": str(tests), "runbook": f"{id_}@1"})
         return OK
     door.say(
-        f"written: {path}; it is not in force",
-        f"next: edit it, and remit runbook lint {id_}",
+        f"written: {path} and {tests.name}; it is not in force",
+        f"next: edit them, and remit runbook lint {id_}; remit runbook test {id_}",
         f"then: add an entry for {id_}@1 to delegation.yaml, and remit runbook approve {id_}",
     )
     return OK
@@ -119,14 +122,18 @@ def new(
 
 def schema(
     door: Door,
-    kind: Annotated[str, typer.Argument(help="runbook, delegation, connector or catalog.")] = "runbook",
+    kind: Annotated[
+        str, typer.Argument(help="runbook, delegation, connector, catalog, runbook-test or world.")
+    ] = "runbook",
 ) -> int:
     """Print the JSON Schema of a file, for editors."""
-    from policies.schemas import MODELS, json_schema
+    from policies.schemas import MODELS, schema_of
+    from remit.rehearsal.form import MODELS as REHEARSALS
 
-    if kind not in MODELS:
-        raise UsageError(f"no schema {kind[:40]}", code="usage", hint=f"one of {', '.join(MODELS)}")
-    door.data(json_schema(kind))
+    models = {**MODELS, **REHEARSALS}
+    if kind not in models:
+        raise UsageError(f"no schema {kind[:40]}", code="usage", hint=f"one of {', '.join(models)}")
+    door.data(schema_of(models[kind], f"remit/{kind}/v1"))
     return OK
 
 

@@ -126,7 +126,8 @@ class DecisionForm(Frozen):
     """How a human decides.
 
     ``after_ms``: how long they take; ``mended``: what has been put right before (true: whatever the faults of
-    the case still do; or services by name, so that they are well); ``effect``: their own word on open
+    the case still do; or services by name, so that nothing ails them: a program file is back, a service that
+    was stopped when the case began runs); ``effect``: their own word on open
     effects, by operation (``start/1``) or step; ``evidence``: what it rests on; ``refused``: the code with
     which the decision is refused.
     """
@@ -193,3 +194,6 @@ class TestFile(Frozen):
     runbook: RunbookRef
     given: Given
     cases: Annotated[tuple[CaseForm, ...], Field(min_length=1, max_length=MAX_CASES)]
+
+
+MODELS: Final[dict[str, type[BaseModel]]] = {"runbook-test": TestFile, "world": WorldFile}

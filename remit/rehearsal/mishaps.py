@@ -103,7 +103,7 @@ class Mishaps:
         for name in what if isinstance(what, tuple) else ():
             service = self._stage.services[name]
             service.process.sick = service.process.dies = service.process.file_moved = False
-            if service.process.state not in _RUNS:
+            if service.form.is_ == "stopped" and service.process.state not in _RUNS:
                 _put(service, "RUNNING", self._now_s())
             self._stage.world.supervisors[service.form.supervisor].up = True
         said = "whatever the faults still did" if what is True else ", ".join(what or ())
