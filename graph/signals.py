@@ -81,6 +81,11 @@ def _roles(session: Session, who: str) -> frozenset[str]:
     return people.roles(who) if people is not None else frozenset()
 
 
+def _human_roles(session: Session, who: str) -> frozenset[str]:
+    people = session.people()
+    return people.human_roles(who) if people is not None else frozenset()
+
+
 def _deciders(session: Session) -> frozenset[str]:
     """Who decides: pinned and present policy must both say so."""
     present = session.present()
@@ -119,7 +124,7 @@ def _attest(session: Session, signal: Signal) -> Folded:
 
     ``shown``: [{epoch, worker, pid}]. Whoever came into doubt since then is not meant.
     """
-    if not _roles(session, signal.by) & _deciders(session):
+    if not _human_roles(session, signal.by) & _deciders(session):
         return _refuse(signal, "not_a_decider", f"{signal.by} may not decide here")
     escalation = session.task.open_escalation
     if escalation is None or signal.body["escalation"] != escalation.id:
@@ -153,7 +158,7 @@ def _confirm(session: Session, signal: Signal) -> Folded:
     asked = session.task.confirmations.get(signal.body["op"])
     if asked is None or asked.answer is not None or asked.digest != signal.body["digest"]:
         return _refuse(signal, "nothing_to_confirm", "nobody asked for exactly this")
-    if not _roles(session, signal.by) & _deciders(session):
+    if not _human_roles(session, signal.by) & _deciders(session):
         return _refuse(signal, "not_a_decider", f"{signal.by} may not confirm here")
     answer = "yes" if signal.body["answer"] == "yes" else "no"
     return Folded(drafts=(_said(signal, {"op": asked.op, "digest": asked.digest, "answer": answer}),))
@@ -180,7 +185,7 @@ def _decide(session: Session, signal: Signal) -> Folded:
         session.plan,
         session.moment(),
         proposal,
-        roles=_roles(session, signal.by),
+        roles=_human_roles(session, signal.by),
         deciders=_deciders(session),
     )
     if isinstance(refusal, Refusal):

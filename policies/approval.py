@@ -77,6 +77,11 @@ class Principals:
         known = self.principals.get(name)
         return frozenset(known.roles) if known else frozenset()
 
+    def human_roles(self, name: str) -> frozenset[str]:
+        """Roles of a principal who is a human: a source asks, and never says yes or decides."""
+        known = self.principals.get(name)
+        return frozenset(known.roles) if known is not None and known.kind == "human" else frozenset()
+
     def approver(self, name: str) -> bool:
         """Whether that principal approves changes: a human with an approver's role."""
         known = self.principals.get(name)

@@ -72,7 +72,7 @@ def confirmation(call: Call, context: GuardContext) -> Refusal | None:
         return Refusal(code="confirmation_missing", message="nobody has confirmed this write")
     if given.digest != confirmation_digest(call, context.promise()):
         return Refusal(code="confirmation_differs", message="what was confirmed is another write")
-    roles = context.people.roles(given.by) if context.people is not None else frozenset()
+    roles = context.people.human_roles(given.by) if context.people is not None else frozenset()
     if not all(roles & {*p.delegation.decide} for p in policies):
         return Refusal(code="confirmer_not_allowed", message=f"{given.by} has no role that may confirm")
     return None
