@@ -22,6 +22,7 @@ def attacked(tmp_path_factory: pytest.TempPathFactory, target: Target) -> Iterat
     """Give the desk at work; at its end all that must hold of every run is checked once."""
     folder = tmp_path_factory.mktemp("attacked") / "desk"
     kit.write_desk(folder, attacks.BOOKS, entries=attacks.ENTRIES)
+    attacks.add_a_source(folder)
     kit.approve(folder, target)
     with kit.at_work(folder, target) as house:
         yield house

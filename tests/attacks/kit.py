@@ -1,6 +1,8 @@
 """What attacks share: the doors that they come through, and how it is seen that nothing came of them."""
 
+import json
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -39,6 +41,14 @@ ENTRIES: Final[dict[str, dict[str, Any]]] = {
     "elsewhere": {"resources": {"things/*": ["thing/other-*"]}},
     "fenced-in": {"targets": ["things/ok-*"], "resources": {"things/ok-*": ["thing/ok-*"]}},
 }
+
+
+def add_a_source(folder: Path) -> None:
+    """Let a ticket queue hold every role there is: it is no human for that."""
+    file = folder / "delegation.yaml"
+    content = json.loads(file.read_text())
+    content["principals"]["queue"] = {"kind": "source", "roles": ["operator", "oncall", "owner"]}
+    file.write_text(json.dumps(content))
 
 
 def lines(of: Iterable[str]) -> pytest.MarkDecorator:
