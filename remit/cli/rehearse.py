@@ -33,19 +33,18 @@ def rehearse_files(
 
     Exit codes: 0 every case passed, 8 a case did not, 2 a file cannot be used.
     """
-    from remit.rehearsal.desk_files import found_files, tools_of
+    from remit.rehearsal.desk_files import desk_of, found_files, tools_of
     from remit.rehearsal.reading import read_rehearsal
     from remit.rehearsal.run import rehearse
 
-    desk = _desk(door)
-    files = found_files(what or [], desk=desk, cwd=Path.cwd())
-    cached: dict[bool, Tools] = {}
+    files = found_files(what or [], desk=_desk(door), cwd=Path.cwd())
+    tools: dict[Path | None, Tools] = {}
     read = []
     for path in files:
-        inside = desk is not None and path.resolve().is_relative_to(desk)
-        if inside not in cached:
-            cached[inside] = tools_of(door.settings() if inside else None)
-        read.append(read_rehearsal(path, cached[inside], shown=_shown(path)))
+        desk = desk_of(path)
+        if desk not in tools:
+            tools[desk] = tools_of(desk)
+        read.append(read_rehearsal(path, tools[desk], shown=_shown(path)))
     results = []
     for rehearsal in read:
         for result in rehearse(rehearsal, only=case or ""):

@@ -49,6 +49,12 @@ class Beside:
     def _steps(self) -> list[str]:
         return [step.id for step in self.scene.book.value.steps]
 
+    @property
+    def _used(self) -> dict[str, ToolContract]:
+        """The tools that the runbook may call, as far as they are there."""
+        known = self.stage.contracts
+        return {name: known[name] for name in self.scene.book.value.authority.tools if name in known}
+
     def _problem(self, path: Path, message: str, code: str, *, key: bool = False) -> Problem:
         return self.document.problem(path, message, code, key=key)
 
@@ -81,7 +87,7 @@ class Beside:
             yield self._unknown((*self._at, "crash", "step"), "step", crash.step, self._steps)
 
     def _expected(self) -> Iterator[Problem]:
-        writes = [name for name, c in self.stage.contracts.items() if c.effect is Effect.WRITE]
+        writes = [name for name, c in self._used.items() if c.effect is not Effect.READ]
         for what in ("effects", "requests"):
             for tool in getattr(self.scene.case.expect, what) or {}:
                 if tool not in writes:
@@ -115,9 +121,9 @@ class Beside:
 
     def _faults(self) -> Iterator[Problem]:
         for path, fault in faults_of(self.index, self.scene.case):
-            contract = self.stage.contracts.get(fault.tool)
+            contract = self._used.get(fault.tool)
             if contract is None:
-                yield self._unknown((*path, "tool"), "tool", fault.tool, self.stage.contracts)
+                yield self._unknown((*path, "tool"), "tool", fault.tool, self._used)
                 continue
             if fault.after not in (None, HEALTHY, *self._steps):
                 yield self._unknown((*path, "after"), "step", str(fault.after), [*self._steps, HEALTHY])

@@ -8,7 +8,7 @@ from policies.yaml_tree import MAX_BYTES
 from remit.errors import UsageError
 from remit.folder import CONNECTORS, RUNBOOKS
 from remit.rehearsal.reading import TEST_SUFFIX, Tools, read_connector
-from remit.settings import Settings
+from remit.settings import FILE, load
 from remit.toolbox import Surroundings
 from tools.python_tool import load_module_tools
 
@@ -40,13 +40,19 @@ def found_files(given: Sequence[str], *, desk: Path | None, cwd: Path) -> list[P
     return list(dict.fromkeys(found))
 
 
-def tools_of(settings: Settings | None) -> Tools:
-    """Tools of a desk's connectors and Python modules, as its files say; LoadError, SetupError.
+def desk_of(path: Path) -> Path | None:
+    """Find the desk that a test file lies in, where it lies in one."""
+    return next((folder for folder in path.resolve().parents if (folder / FILE).is_file()), None)
+
+
+def tools_of(desk: Path | None) -> Tools:
+    """Tools of a desk's connectors and Python modules, as its files say; LoadError, DoorError, SetupError.
 
     This executes Python modules that nobody may have approved yet, as lint does.
     """
-    if settings is None:
+    if desk is None:
         return Tools()
+    settings = load(desk)
     connectors = [read_connector(path) for path in sorted((settings.desk / CONNECTORS).rglob("*.yaml"))]
     around = Surroundings(modules=settings.tools.modules, folder=settings.desk)
     contracts = tuple(tool.contract for tool in load_module_tools(around.read_modules()))

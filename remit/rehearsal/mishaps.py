@@ -1,5 +1,6 @@
 """What goes wrong in a case, and when: each fault meets the calls that it names, or its moment."""
 
+import xmlrpc.client
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -7,14 +8,16 @@ from typing import Any, Final, Literal
 
 from policies.call import Reply
 from remit.rehearsal.form import FaultForm
-from remit.rehearsal.stage import Service, Stage, overlaid
+from remit.rehearsal.stage import SUPERVISOR, Service, Stage, overlaid
 from remit.rehearsal.words import STANDING
 from state.outcome import Outcome
 from state.task import Status, Task
+from tools.http_client import HttpAnswer
 from tools.sim.faults import Fault
 
 HEALTHY: Final = "healthy"
 WELL: Final = 200
+_SUPERVISOR_FAULTS: Final = {"refused": (10, "BAD_NAME"), "not_applied": (6, "SHUTDOWN_STATE")}
 _RUNS: Final = ("RUNNING", "STARTING", "BACKOFF")
 
 
@@ -134,8 +137,13 @@ class Mishaps:
         elif kind == "changed_by_others":
             self._change(mishap)
         elif kind == "status":
-            self._stage.wire.status = form.value
+            self._stage.wire.answer = HttpAnswer(status=form.value, headers={}, body=b"")
             self.say(f"fault: {form.tool} is answered with {form.value}")
+        elif form.tool.startswith(SUPERVISOR) and kind in _SUPERVISOR_FAULTS:
+            code, text = _SUPERVISOR_FAULTS[kind]
+            body = xmlrpc.client.dumps(xmlrpc.client.Fault(code, text), methodresponse=True)
+            self._stage.wire.answer = HttpAnswer(status=200, headers={}, body=body.encode())
+            self.say(f"fault: {form.tool} is answered with fault {code}: {text}")
         else:
             self._stage.world.faults.add(Fault(tool=form.tool, kind=kind, delay_ms=form.delay_ms or 0))
             self.say(f"fault: {kind} meets a call of {form.tool}")

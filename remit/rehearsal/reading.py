@@ -1,10 +1,10 @@
 """How a test file is read: with its runbook, its world and its tools; or every problem with its place."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from policies import loader
 from policies.connector import Connector
@@ -84,7 +84,7 @@ class _Reader:
             self._scene(test, book, index, case, problems) for index, case in enumerate(test.value.cases)
         ]
         if problems:
-            raise RehearsalError.of(_renamed(dict.fromkeys(problems), self._shown))
+            raise RehearsalError.of(_renamed(_in_order(problems), self._shown))
         made = tuple(scene for scene in scenes if scene is not None)
         self._lint(book, made[0])
         return Rehearsal(path=self._path, runbook=test.value.runbook, scenes=made)
@@ -205,5 +205,9 @@ def _content(path: Path) -> bytes:
         return file.read(MAX_BYTES + 1)
 
 
-def _renamed(problems: Sequence[Problem] | Mapping[Problem, Any], name: str) -> list[Problem]:
+def _in_order(problems: Sequence[Problem]) -> list[Problem]:
+    return sorted(dict.fromkeys(problems), key=lambda p: (p.line, p.column))
+
+
+def _renamed(problems: Sequence[Problem], name: str) -> list[Problem]:
     return [replace(p, file=name) for p in problems]

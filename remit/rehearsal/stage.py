@@ -20,7 +20,6 @@ from tools.http_client import MAX_BODY_BYTES, HttpAnswer, HttpFailure, HttpReque
 from tools.port import Tool
 from tools.secrets import Secret
 from tools.sim.modelled import ModelledTarget
-from tools.sim.network import Network
 from tools.sim.supervisor import Process
 from tools.sim.world import SimTool, World
 
@@ -59,19 +58,22 @@ class Service:
 class Wire:
     """The network of the world, on which one answer can be put in the place of a target's."""
 
-    def __init__(self, network: Network) -> None:
-        """Travel on ``network``."""
-        self._network = network
-        self.status: int | None = None
+    def __init__(self, world: World) -> None:
+        """Travel on the world's network."""
+        self._world, self._network = world, world.network
+        self.answer: HttpAnswer | None = None
 
     def exchange(
         self, request: HttpRequest, *, timeout_s: float, max_bytes: int = MAX_BODY_BYTES
     ) -> HttpAnswer | HttpFailure:
         """Make one request; time passes as it would."""
-        if self.status is None:
+        if self.answer is None:
             return self._network.exchange(request, timeout_s=timeout_s, max_bytes=max_bytes)
-        status, self.status = self.status, None
-        return HttpAnswer(status=status, headers={}, body=b"")
+        answer, self.answer = self.answer, None
+        self._world.journal.append(
+            {"event": "request", "at_ms": self._world.clock.now_ms, "tool": self._network.tool}
+        )
+        return answer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +194,7 @@ def build(
     """
     world = World()
     services = _services(world, form, env)
-    wire = Wire(world.network)
+    wire = Wire(world)
     servers = {name: f"unix:///sim/{name}" for name in world.supervisors}
     hosts = [f"{s.form.name}.{s.form.env}.sim:{PORT}" for s in services]
     catalog = Catalog.model_validate(
