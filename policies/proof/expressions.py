@@ -105,7 +105,7 @@ class _Judgement:
     def _needed(self, path: Path, headline: str, story: tuple[str, ...], names: str) -> None:
         made = Finding(
             law="optional_needed", path=path, headline=headline,
-            story=(*story[:1], f"{names} is optional and is left undone", *story[1:]),
+            story=(*story[:2], f"{names} is optional and is left undone", *story[2:]),
         )  # fmt: skip
         self.found.setdefault((made.law, made.path), made)
 

@@ -2,7 +2,8 @@
 
 Supervisord answers with numbered faults; what each proves is the law of this file. 60, 70: it was so
 already. 40, 50: raised after the spawn, so the process did run. 20, 21, 30, 6: raised before it. 10: no
-such program. There is no restart: stop and start are two effects.
+such program. There is no restart: stop and start are two effects. Their models speak of
+``supervisor.process`` alone: what a health address answers afterwards is the program's own matter.
 """
 
 import base64
