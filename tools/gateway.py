@@ -29,6 +29,7 @@ from tools.port import Secret, Tool
 from tools.reply_bounds import Scrubs, bounded
 
 Point = Literal["before_intent", "intent_durable", "before_send", "sent", "reply", "outcome_durable"]
+Within = Callable[[Callable[[], Reply], float], Reply]
 NO_CREDENTIAL: Final = "none"
 NOT_RETURNED: Final = "not_returned"
 # A desk fault costs no attempt, where it is certain that nothing was applied.
@@ -127,8 +128,11 @@ class Gateway:
         boot_id: str,
         still_mine: Callable[[], bool],
         pauses: Callable[[Point], None] = _nothing,
+        within: Within = call_within,
     ) -> None:
         """``clock_ms``: this host's monotonic clock, of ``boot_id``; ``still_mine``: the lease holds.
+
+        ``within``: how long a tool is waited for (``tools.patience``).
 
         TypeError for anything but a table of guards.
         """
@@ -136,7 +140,7 @@ class Gateway:
             raise TypeError("a gateway needs the table of guards")
         self._guards, self._registry, self._credentials = guards, registry, credentials
         self._scrubber, self._clock_ms, self._boot_id = scrubber, clock_ms, boot_id
-        self._still_mine, self._pauses = still_mine, pauses
+        self._still_mine, self._pauses, self._within = still_mine, pauses, within
 
     def read(self, call: Call, context: GuardContext) -> Reply:
         """Make a guarded read; a denied one is ``not_sent``, with the guard's code and the note ``denied``.
@@ -257,7 +261,7 @@ class Gateway:
         if replace(call, arguments=sent).digest != digest:
             raise AssertionError("what is about to be sent is not what was decided")
         try:
-            return call_within(
+            return self._within(
                 lambda: tool.send(sent, key=call.key, secret=secret, timeout_s=call.timeout_s),
                 call.timeout_s + tool.contract.longest_request_s + GRACE_S,
             )

@@ -1,11 +1,11 @@
 """How a run is taken: what is known of its former holders, and the entry that makes a worker its holder."""
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from remit.worker.fence import Ended, prove
-from remit.worker.identity import Identity, clock
+from remit.worker.identity import Identity, Process, clock
 from remit.worker.lease import Lease
 from state import bodies
 from state.holder import Holder, extend
@@ -13,7 +13,15 @@ from state.instants import parse
 from state.ledger.port import Append, Ledger, RunInfo, Worker
 from state.projection import row_of
 from state.reading import read_task
-from state.task import Claim, Task
+from state.task import Claim, Clock, Task
+
+
+class Prove(Protocol):
+    """How it is found out what became of a process (``remit.worker.fence.prove``)."""
+
+    def __call__(self, process: Process, me: Process, *, lease_over: bool) -> Ended:
+        """Say what is known of ``process``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +32,8 @@ class Claimant:
     identity: Identity
     lease: Lease
     code: str
+    clock: Callable[[], Clock] = field(default_factory=lambda: clock)
+    proves: Prove = prove
 
     def take(self, run: str, *, ready: Callable[[Task], object] = lambda _: None) -> Holder | None:
         """Become the holder of ``run``; None where it is another's, has ended, or its fold is unsound.
@@ -49,7 +59,7 @@ class Claimant:
             if worker.id == self.identity.worker.id:
                 continue
             over = parse(worker.lease_until) < now and self.lease.may_fence()
-            if prove(worker, self.identity.worker, lease_over=over) is Ended.EXITED:
+            if self.proves(worker, self.identity.worker, lease_over=over) is Ended.EXITED:
                 self.ledger.forget(worker.id)
                 dead.append(worker.id)
         return dead
@@ -66,7 +76,7 @@ class Claimant:
         """What is known of a former holder; one that is off the list is nobody's to kill."""
         registered = next((w for w in self.ledger.workers() if w.id == claim.worker), None)
         over = registered is not None and self._lease_over(registered)
-        ended = prove(claim, self.identity.worker, lease_over=over)
+        ended = self.proves(claim, self.identity.worker, lease_over=over)
         return Ended.LEASE_EXPIRED if registered is None and ended is Ended.ALIVE else ended
 
     def _lease_over(self, registered: Worker) -> bool:
@@ -93,13 +103,13 @@ class Claimant:
     def _ended(self, claim: Claim, left_behind: Collection[int]) -> bool:
         """Whether it is this very process, with no call left behind, or one that is proven dead."""
         mine = claim.worker == self.identity.worker.id and claim.epoch not in left_behind
-        return mine or prove(claim, self.identity.worker, lease_over=False) is Ended.EXITED
+        return mine or self.proves(claim, self.identity.worker, lease_over=False) is Ended.EXITED
 
     def _claim(self, task: Task, predecessor: dict[str, Any] | None, proven: list[int]) -> Holder:
         me = self.identity.worker
         draft = bodies.claimed(
             worker=me.id, boot_id=me.boot_id, pid_ns=me.pid_ns, pid=me.pid, start_time=me.start_time,
-            uid=me.uid, lock_file=me.lock_file, clock=clock(), predecessor=predecessor, proven=proven,
+            uid=me.uid, lock_file=me.lock_file, clock=self.clock(), predecessor=predecessor, proven=proven,
         )  # fmt: skip
         at, epoch = self.ledger.now(), task.epoch + 1
         claimed, entries = extend(task, (draft,), at=at, epoch=epoch, code=self.code)

@@ -60,6 +60,7 @@ class Engine:
     session: Callable[[Holder, Callable[[float], None]], Session]
     ready: Callable[[Task], object] = _always
     threads: int = 8
+    drive: Callable[[Session], Task] = run_graph
     stopping: threading.Event = field(default_factory=threading.Event)
     _active: dict[str, Future[Task | None]] = field(default_factory=dict)
     _failures: Failures = field(default_factory=Failures)
@@ -98,7 +99,7 @@ class Engine:
         try:
             holder.watch = watch
             watch(holder.task)
-            task = run_graph(self.session(holder, self._sleep))
+            task = self.drive(self.session(holder, self._sleep))
             self._failures.succeeded(holder.run)
             self._wake_others(task)
         except Leaving:
