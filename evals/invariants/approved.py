@@ -9,7 +9,8 @@ from typing import Any, Self
 from pydantic import ValidationError
 
 from policies.contract import ToolContract
-from policies.delegation import Approval, Entry as Delegated, Principal
+from policies.delegation import Approval, Principal
+from policies.delegation import Entry as Delegated
 from policies.runbook import Runbook
 from policies.step import Rollback, Step
 from state.entry import Entry, Kind

@@ -11,7 +11,9 @@ from functools import cached_property
 from itertools import groupby
 from typing import Any, Final, Self
 
-from evals.invariants.approved import Approvals
+from evals.invariants.approved import Approvals, Terms
+from evals.invariants.story import Story, tell
+from policies.contract import ToolContract
 from state import canonical, instants
 from state.entry import DESK, Entry, Kind, Role
 from state.errors import CanonicalError
@@ -24,7 +26,7 @@ Place = tuple[str, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class When:
-    """A moment. ``order`` counts everything that became true, over all runs and targets; ``ms``: true time."""
+    """A moment. ``order`` counts everything that became true, everywhere; ``ms``: true time."""
 
     order: int
     ms: int
@@ -162,6 +164,21 @@ class Evidence:
         """What chain ``desk`` has approved, by digest."""
         return Approvals.of(self.desk)
 
+    @cached_property
+    def stories(self) -> Mapping[str, Story]:
+        """Every run, sorted by what its entries are about."""
+        return {run: tell(run, entries) for run, entries in self.chains.items()}
+
+    def terms(self, story: Story) -> Terms | None:
+        """What a run was approved as; None where it was not admitted, or chain ``desk`` does not say."""
+        admitted = story.admitted
+        return None if admitted is None else self.approvals.terms(admitted.body["pins"].get("bundle", ""))
+
+    def contract(self, story: Story, tool: str) -> ToolContract | None:
+        """What a tool promised when a run was admitted; None where chain ``desk`` does not say."""
+        terms = self.terms(story)
+        return terms.contracts.get(tool) if terms is not None else None
+
     @property
     def payloads(self) -> Mapping[str, str | None] | None:
         """Free texts by digest; None under a digest: erased."""
@@ -174,7 +191,7 @@ class Evidence:
         return [entry for entry in self.chains.get(run, ()) if entry.kind in kinds]
 
     def when(self, entry: Entry) -> When:
-        """When ``entry`` became durable; by its own time, and in the order of the times, where nobody knows."""
+        """When ``entry`` became durable; its own time where nobody knows."""
         known = self.world.durable
         if known is not None and (entry.run, entry.seq) in known:
             return known[entry.run, entry.seq]

@@ -1,6 +1,6 @@
 """What a judgement of the invariants comes to: what was violated where, and what could not be judged."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 
@@ -25,6 +25,25 @@ class NotJudged:
 
     invariant: int
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one invariant finds violated; the table adds its number."""
+
+    run: str
+    seq: int | None
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Lacking:
+    """What one invariant cannot judge, and why."""
+
+    why: str
+
+
+Findings = Iterator[Found | Lacking]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
