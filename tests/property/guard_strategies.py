@@ -13,7 +13,7 @@ from policies.guards.limits import confirmation_digest
 from policies.in_force import Policy
 from policies.text import flaw
 from state import instants
-from state.task import Confirmation
+from state.task import Claim, Confirmation
 from tests import guard_kit as kit
 
 Asked = tuple[Call, GuardContext]
@@ -28,6 +28,10 @@ NAMES: Final = st.from_regex(r"[a-z]{1,12}", fullmatch=True)
 # made once: a context costs more than all that is asked of it
 _CONTEXT: Final = kit.context()
 _READ_CONTEXT: Final = kit.read_context()
+_CLAIM: Final = Claim(
+    epoch=1, seq=4, at=kit.AT, worker="w1", boot_id="boot-1", pid_ns="n", pid=1, start_time=1, uid=1,
+    lock_file="l", clock=kit.CLOCK,
+)  # fmt: skip
 
 
 def of_inputs(given: Asked, **changed: Any) -> Asked:
@@ -56,8 +60,9 @@ def writes(draw: st.DrawFn) -> Asked:
     )
     spent = draw(st.integers(0, 899_000))
     task = replace(
-        context.task, derived={"label": label}, epoch=epoch, spent_ms=spent, terms={"requester": asker}
-    )
+        context.task, derived={"label": label}, epoch=epoch, spent_ms=spent, terms={"requester": asker},
+        claims=(replace(_CLAIM, epoch=epoch),),
+    )  # fmt: skip
     at = instants.after(kit.AT, draw(st.floats(0, 0.9, allow_nan=False)))
     moment = replace(
         context.moment, at=at, attempts_on={call.resource: draw(st.integers(0, 9)), "seats/else": 99}
