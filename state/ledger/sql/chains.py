@@ -200,7 +200,7 @@ class Chains:
             self._replace(cursor, "attempts", run, attempt_rows(run, row))
         elif attempts:
             self._tables["attempts"][1].many(cursor, attempts)
-        if after["delivery"] != old["delivery"]:
+        if any(after[name] != old.get(name) for name in ("source", "delivery", "delivery_digest")):
             self._replace(cursor, "deliveries", run, delivery_rows(run, row))
 
     def _replace(self, cursor: DBAPICursor, table: str, run: str, rows: list[Values]) -> None:
