@@ -11,12 +11,13 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 ARGS ?=
+SECONDS ?= 60
 LOCK ?=
 
 COMPILE := cd requirements && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock" $(LOCK)
 
-.PHONY: help setup demo test crash check format coverage mutants bench docs lock clean
+.PHONY: help setup demo test crash check format coverage fuzz mutants bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +58,9 @@ check: $(READY) ## format, lint, types and import contracts
 format: $(READY) ## write the format and the fixes that are safe
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
+
+fuzz: $(READY) ## try every parser with spoilt files for SECONDS (60); ARGS=--guided by coverage, with atheris
+	@$(BIN)/python -m evals.fuzz --seconds $(SECONDS) $(ARGS)
 
 coverage: $(READY) ## branch coverage of the core; fails under 90 %
 	@$(BIN)/pytest -m "not crash" -n $(WORKERS) --cov --cov-report=term-missing:skip-covered $(ARGS)

@@ -60,7 +60,12 @@ def parse_delegation(content: bytes, path: Path = Path("delegation.yaml")) -> Lo
 
 def load_catalog(path: Path) -> Loaded[Catalog]:
     """Read a catalog file; LoadError, OSError."""
-    return _load(Catalog, yaml_tree.read(_content(path), path.name), path, file_rules.catalog)
+    return parse_catalog(_content(path), path)
+
+
+def parse_catalog(content: bytes, path: Path = Path("catalog.yaml")) -> Loaded[Catalog]:
+    """Read a catalog from the bytes of its file; LoadError."""
+    return _load(Catalog, yaml_tree.read(content, path.name), path, file_rules.catalog)
 
 
 def load_connector(path: Path, env: Mapping[str, str]) -> Loaded[Connector]:
@@ -68,7 +73,14 @@ def load_connector(path: Path, env: Mapping[str, str]) -> Loaded[Connector]:
 
     The digest binds the address that came out.
     """
-    document = yaml_tree.read(_content(path), path.name)
+    return parse_connector(_content(path), env, path)
+
+
+def parse_connector(
+    content: bytes, env: Mapping[str, str], path: Path = Path("connector.yaml")
+) -> Loaded[Connector]:
+    """Read a connector from the bytes of its file, as ``load_connector`` does; LoadError."""
+    document = yaml_tree.read(content, path.name)
     return _load(Connector, file_rules.fill_in_address(document, env), path, file_rules.connector)
 
 

@@ -13,11 +13,14 @@ def iso(at: datetime) -> str:
 
 
 def parse(text: str) -> datetime:
-    """The instant that ``text`` names; ValueError where it has no zone."""
+    """The instant that ``text`` names; ValueError where it has no zone, or lies outside all years."""
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError(f"a time without a zone: {text!r}")
-    return at if at.tzinfo is UTC else at.astimezone(UTC)
+    try:
+        return at if at.tzinfo is UTC else at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError(f"there is no such time: {text!r}") from None
 
 
 def after(text: str, seconds: float) -> str:

@@ -95,11 +95,15 @@ class House:
             inputs=dict(inputs),
             text_door=False,
         )
-        intake = Intake(
+        intake = self.intake()
+        return intake.submit(intake.read(request))
+
+    def intake(self) -> Intake:
+        """The door that requests come through."""
+        return Intake(
             ledger=self.ledger, in_force=lambda: self.in_force, model=RulesModel(), new_id=self.new_id,
             sealed=self._sealed, code=program(),
         )  # fmt: skip
-        return intake.submit(intake.read(request))
 
     def carry(self, run: str) -> Task:
         """Hold ``run`` until it leaves, and give it back; Died where the process ends meanwhile."""
