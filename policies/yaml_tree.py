@@ -24,6 +24,7 @@ from ruamel.yaml.events import (
 
 from policies import text as texts
 from policies.errors import LoadError, Problem
+from state.wording import clipped
 
 MAX_BYTES: Final = 1 << 20
 MAX_DEPTH: Final = 24
@@ -31,6 +32,7 @@ MAX_NODES: Final = 50_000
 MAX_PROBLEMS: Final = 100
 MAX_INTEGER: Final = 2**53 - 1
 MAX_DIGITS: Final = 17
+MAX_MESSAGE: Final = 600  # a message that lists names may have thousands of them to list
 
 Path = tuple[str | int, ...]
 
@@ -85,7 +87,7 @@ class Document:
             line=at[0],
             column=at[1],
             path=".".join(str(p) for p in path),
-            message=message,
+            message=message if len(message) <= MAX_MESSAGE else clipped(message, MAX_MESSAGE),
             code=code,
         )
 

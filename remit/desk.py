@@ -23,6 +23,7 @@ from policies.approval import (
     same_user,
     target_of,
 )
+from policies.errors import Problem
 from policies.in_force import InForce, fold_desk
 from remit.errors import ConflictError, DeskError
 from remit.folder import Candidate, Folder, read_folder
@@ -35,6 +36,7 @@ from state.ledger.port import Ledger
 from tools.scrub import Scrubber
 from tools.secrets import Secrets
 
+MISSING_VARIABLE: Final = "missing_variable"
 REUSED: Final = "this id and version means another runbook already: raise its version"
 LEAK: Final = "it holds the value of a secret of this desk, which chain desk would keep for ever"
 KEY_FILE: Final = "payload_key"
@@ -138,10 +140,7 @@ class Desk:
 
     def ignorances(self) -> list[tuple[str, str]]:
         """Say what is ignored, and why, each with what to do about it."""
-        said = [
-            (f"ignored: {problem}", f"mend {problem.file}; remit runbook lint")
-            for problem in self.folder.problems
-        ]
+        said = [(f"ignored: {problem}", _to_mend(problem)) for problem in self.folder.problems]
         said += [
             (f"ignored: an approval that does not hold ({why})", "remit runbook approve --all")
             for why in self.in_force.ignored
@@ -177,9 +176,14 @@ class Desk:
         said = [
             " ".join([c.scope, "is", c.kind, *([f"({', '.join(c.parts)})"] if c.parts else [])]) for c in own
         ]
+        unread = {
+            p.file: f" ({p.message})" if p.code == MISSING_VARIABLE else "" for p in self.folder.problems
+        }
         files = sorted({p.file for p in self.folder.problems if not p.warning})
         others = {self.folder.name_of(b.path) for b in self.folder.runbooks.values() if b.value.id != runbook}
-        return said + [f"{name} cannot be read" for name in files if runbook is None or name not in others]
+        return said + [
+            f"{name} cannot be read{unread[name]}" for name in files if runbook is None or name not in others
+        ]
 
     def approve(self, changes: Sequence[Change], asker: Asker) -> list[Done]:
         """Approve, or propose where somebody else must: one act, judged by the rules in force before it.
@@ -283,6 +287,14 @@ class Desk:
             contents={digest: text for digest, text in contents.items() if digest not in known},
             who=asker.said,
         )
+
+
+def _to_mend(problem: Problem) -> str:
+    """What to do about a file that is ignored."""
+    if problem.code == MISSING_VARIABLE:
+        names = problem.message.partition(" is not set")[0].split(", ")
+        return f"{'; '.join(f'export {name}=http://HOST:PORT' for name in names)} where remit is started"
+    return f"mend {problem.file}; remit runbook lint"
 
 
 def open_ledger(settings: Settings) -> Ledger:

@@ -177,7 +177,19 @@ def _lifts(scope: str) -> str:
     return f" --{kind} {name}" if name else ""
 
 
+def _own_name(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Python looks in the present folder first: no line of this program runs before that is done."""
+    del environ
+    for name in ("remit", "remit.py"):
+        if (desk.settings.desk / name).exists():
+            yield Finding(
+                verdict="warning",
+                what=f"this desk holds {name}: python -m remit, started here, runs that and not this program",
+                next="start it as remit, or give what stands there another name",
+            )
+
+
 _Question = Callable[[Desk, Mapping[str, str]], Iterator[Finding]]
 _QUESTIONS: Final[tuple[_Question, ...]] = (
-    _in_force, _who, _can_run, _credentials, _sockets, _runs, _switch,
+    _own_name, _in_force, _who, _can_run, _credentials, _sockets, _runs, _switch,
 )  # fmt: skip

@@ -46,8 +46,9 @@ def _interpreted(body: _Body) -> str:
 
 
 def _admitted(body: _Body) -> str:
-    solo = ", solo" if body["solo"] else ""
-    return f"admitted: {body['target']}, {body['mode']}{solo}, at most {duration(body['deadline_ms'])}"
+    solo = "; one person decides all here" if body["solo"] else ""
+    mode = "each write is confirmed by a human" if body["mode"] == "confirm" else "approved beforehand"
+    return f"admitted for {body['target']}: {mode}, at most {duration(body['deadline_ms'])}{solo}"
 
 
 def _claimed(body: _Body) -> str:
@@ -67,7 +68,7 @@ def _hydrated(body: _Body) -> str:
     if found:
         return _conflict(found[0])
     held = body.get("holds")
-    return f"holds {', '.join(held)}" if held else "read the live state"
+    return f"holds {', '.join(held)}: no other run writes there" if held else "looks at how things are now"
 
 
 def _conflict(found: _Body) -> str:
@@ -144,7 +145,7 @@ _SAYINGS: Final[Mapping[Kind, Callable[[_Body], str]]] = MappingProxyType(
         Kind.OUTCOME: _outcome,
         Kind.RECONCILED: _reconciled,
         Kind.VERIFIED: _verified,
-        Kind.CONFIRMED: lambda b: f"{b['op']}: confirmed",
+        Kind.CONFIRMED: lambda b: f"{b['op']}: done, its checks pass",
         Kind.LEFT: lambda b: f"{b['step']}: left undone, {b['reason']}",
         Kind.WAITING: _waiting,
         Kind.SIGNAL: _signal,
@@ -155,7 +156,7 @@ _SAYINGS: Final[Mapping[Kind, Callable[[_Body], str]]] = MappingProxyType(
         Kind.ESCALATED: lambda b: (
             f"STOPPED for a human: {b['reason']}" + (f" [{b['code']}]" if b["code"] else "")
         ),
-        Kind.NOTIFIED: lambda b: f"level {b['level']} is told",
+        Kind.NOTIFIED: lambda b: f"nobody has answered: level {b['level']} of the escalation is told",
         Kind.CLOSED: lambda b: (
             f"ended: {b['state']}" + ("" if b["reason"] == b["state"] else f", {b['reason']}")
         ),

@@ -77,7 +77,8 @@ def _named(people: Principals, name: str, *, how: Literal["as", "environment"], 
         raise RefusedError(
             f"{option} {name}: not mapped to the operating-system user {user}",
             code="not_your_name",
-            hint="ask as yourself, or as a source through its own door",
+            hint=f"you may ask as {' or '.join(_of_user(people, user)) or 'nobody here'}; "
+            f"{name}'s os: [...] in delegation.yaml says who else may use that name",
         )
     return Asker(name=name, how=how, os_user=user)
 

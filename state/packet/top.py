@@ -82,7 +82,9 @@ def top_of(
 ) -> dict[str, Any]:
     """The four lines, at most MAX_CHARS characters in all."""
     decision = (
-        _decision(stop, options) if task.closed is None else f"None: the run has ended as {task.closed}"
+        _decision(task.run, stop, options)
+        if task.closed is None
+        else f"None: the run has ended as {task.closed}"
     )
     lines = {
         "stopped": clipped(_stopped(task, stop), _LIMITS["stopped"]),
@@ -146,10 +148,10 @@ def _list(names: Sequence[str], one: str) -> str:
     return said if len(said) <= _LISTED else count_text(len(names), one)
 
 
-def _decision(stop: Stop, options: Sequence[Option]) -> str:
+def _decision(run: str, stop: Stop, options: Sequence[Option]) -> str:
     asked = [_ASKS[o.id] for o in options if o.allowed and o.id in _ASKS]
     if not asked and stop.reason == "unproven_sender":
-        return "See that its sender is dead, then: remit esc attest-dead"
+        return f"See that its sender is dead, then: remit esc attest-dead {run}"
     if not asked:
         return "No decision is possible yet; see the options for why"
     text = asked[0] if len(asked) == 1 else ", ".join(asked[:-1]) + " or " + asked[-1]

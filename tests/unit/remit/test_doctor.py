@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import pytest
 
 from remit.cli.app import run
 from remit.doctor import examine
 from remit.settings import load
+
+CONNECTOR = Path(__file__).parents[3] / "runbooks" / "quota-raise" / "connector.yaml"
 
 
 @pytest.fixture
@@ -98,3 +102,16 @@ def test_a_payload_key_that_is_gone_is_named_with_what_to_do(folder):
     (hint,) = (hint for (verdict, what), hint in found.items() if "payload_key is missing" in what)
     assert "from your backup" in hint
     assert not (folder / ".remit" / "secrets" / "payload_key").exists()
+
+
+def test_a_desk_that_holds_a_package_of_this_name_is_named(folder):
+    (folder / "remit").mkdir()
+    assert any("this desk holds remit: python -m remit" in what for _, what in told(folder))
+
+
+def test_a_connector_without_its_address_says_which_variable_is_missing(folder, capsys):
+    (folder / "connectors" / "quota.yaml").write_text(CONNECTOR.read_text())
+    hints = {what.partition(" ")[0]: hint for (_, what), hint in told(folder).items()}
+    assert hints["ignored:"] == "export QUOTA_URL=http://HOST:PORT where remit is started"
+    run(["plan", "maintenance-page", "-i", "service=shop", "-i", "wanted=show", "--desk", str(folder)])
+    assert "connectors/quota.yaml cannot be read (QUOTA_URL is not set in the env" in capsys.readouterr().err
