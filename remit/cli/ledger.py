@@ -1,18 +1,23 @@
 """``remit ledger verify|export``: prove the ledger, here or from an export, and copy it out."""
 
-from collections.abc import Iterable
+import importlib
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from remit.cli.door import ENDED_OTHERWISE, OK, Door, columns, command
+from remit.cli.payload_keys import key_at_hand, key_from
 from remit.errors import UsageError
 from state.wording import count_text, wrapped
 
 if TYPE_CHECKING:
-    from state.ledger.port import Finding
+    from state.ledger.port import Finding, Record
+
+_PROGRAM: Final = "evals.invariants.program"
 
 
 def add_to(app: typer.Typer) -> None:
@@ -30,16 +35,56 @@ def verify(
     file: Annotated[
         Path | None, typer.Argument(metavar="[EXPORT]", help="An export; else this desk's ledger.")
     ] = None,
+    *,
+    invariants: Annotated[
+        bool, typer.Option("--invariants", help="Judge what must always hold besides.")
+    ] = False,
+    effects: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="With --invariants: the targets' own log.")
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The payload key of an export; else this desk's.")
+    ] = None,
 ) -> int:
     """Check every chain, hash and derived table; says what it cannot prove."""
+    if effects is not None and not invariants:
+        raise UsageError("--effects is judged with --invariants only", code="usage")
     if file is None:
-        return _said(door, door.desk().ledger.verify())
-    from state.ledger.export import verify_export
+        if key_file is not None:
+            raise UsageError("--key-file is for an export; a desk has its own", code="usage")
+        ledger = door.desk().ledger
+        judged = _judged(ledger.records(), effects, _secrets(door)) if invariants else None
+        return _said(door, ledger.verify(), judged)
+    from state.ledger.export import records_of, verify_export, whole
     from state.projection import project
 
     if not file.is_file():
         raise UsageError(f"there is no file {file}", code="no_file")
-    return _said(door, verify_export(file, project=project))
+    key = key_from(key_file) if key_file is not None else key_at_hand(door, file)
+    found = list(verify_export(file, project=project, payload_key=key))
+    judged = None
+    if invariants and not any(f.certain and f.table == "export" for f in found):
+        judged = _judged(records_of(file), effects, (), whole=whole(file))
+    return _said(door, found, judged)
+
+
+def _judged(
+    records: "Iterable[Record]", effects: Path | None, secrets: Sequence[str], *, whole: bool = True
+) -> dict[str, Any]:
+    """Judge the invariants by the program of the room of evals, found by its name as the demo is."""
+    program: Any = importlib.import_module(_PROGRAM)
+    try:
+        found: dict[str, Any] = program.judge(records, whole=whole, effects=effects, secrets=secrets)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"{effects} cannot be read: {error}", code="no_file") from error
+    return found
+
+
+def _secrets(door: Door) -> tuple[str, ...]:
+    """Every secret of the desk: none of them may stand in its ledger."""
+    from remit.kit import secrets_of
+
+    return tuple(secrets_of(door.settings(), os.environ).live())
 
 
 def export(
@@ -71,18 +116,35 @@ def write_export(door: Door, out: Path, run: str | None) -> int:
     return OK
 
 
-def _said(door: Door, findings: "Iterable[Finding]") -> int:
+def _said(door: Door, findings: "Iterable[Finding]", judged: dict[str, Any] | None = None) -> int:
     found = list(findings)
     certain = [f for f in found if f.certain]
+    broken = judged["violations"] if judged is not None else []
+    code = ENDED_OTHERWISE if certain or broken else OK
     if door.json:
-        door.data({"sound": not certain, "findings": [asdict(f) for f in found]})
-        return ENDED_OTHERWISE if certain else OK
-    door.text(*(part for f in found for part in wrapped(_line(f), columns(), hang=9)))
+        more = {"invariants": judged} if judged is not None else {}
+        door.data({"sound": not certain, "findings": [asdict(f) for f in found], **more})
+        return code
+    lines = [_line(f) for f in found]
+    if judged is not None:
+        lines += [f"unjudged invariant {v['invariant']}: {v['why']}" for v in judged["not_judged"]]
+        lines += [f"BROKEN   invariant {v['invariant']} {_place(v)}: {v['what']}" for v in broken]
+    door.text(*(part for line in lines for part in wrapped(line, columns(), hang=9)))
+    if judged is not None:
+        number = count_text(len(judged["judged"]), "invariant")
+        kept = "hold, as far as they can be judged" if not broken else "do NOT all hold"
+        door.say(f"the {number} {kept}")
     if certain:
         door.say(f"the ledger is NOT sound: {count_text(len(certain), 'finding')}")
-        return ENDED_OTHERWISE
-    door.say("the ledger is sound" + ("; what cannot be proven from it alone stands above" if found else ""))
-    return OK
+    else:
+        unproven = "; what cannot be proven from it alone stands above" if found else ""
+        door.say(f"the ledger is sound{unproven}")
+    return code
+
+
+def _place(violation: dict[str, Any]) -> str:
+    seq = violation["seq"]
+    return str(violation["run"]) + (f"/{seq}" if seq is not None else "")
 
 
 def _line(finding: "Finding") -> str:

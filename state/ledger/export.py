@@ -74,6 +74,16 @@ def verify_export(
     yield from reader.closing()
 
 
+def records_of(path: Path) -> Iterator[Record]:
+    """Yield the rows of an export; StateError where it cannot be read on, OSError where not at all."""
+    yield from _Reader(path).records()
+
+
+def whole(path: Path) -> bool:
+    """Whether an export is of everything, and not of one run. OSError where it cannot be read."""
+    return _Reader(path).run is None
+
+
 class _BrokenFileError(StateError):
     """The file is no export, or is cut or changed where it can be seen."""
 
