@@ -173,14 +173,14 @@ def _again(
     outcome = said.body["outcome"] if said is not None else None
     if outcome in ("not_applied", "not_sent") or (outcome == "refused" and granted):
         return
+    if any(
+        s.body["settles"] == "not_applied" and earlier.intent.seq < s.seq < seq for s in operation.settling
+    ):
+        return
     name = f"{operation.id}#{later.number}"
     if outcome in ("refused", "succeeded") and earlier is operation.attempts[later.number - 2]:
         if not (outcome == "succeeded" and granted):
             yield Found(story.run, seq, f"{name} was sent although #{earlier.number} {outcome}")
-        return
-    if any(
-        s.body["settles"] == "not_applied" and earlier.intent.seq < s.seq < seq for s in operation.settling
-    ):
         return
     contract = evidence.contract(story, operation.first["tool"])
     kind = contract.dedupe.kind if contract is not None else DedupeKind.NONE

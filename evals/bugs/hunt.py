@@ -1,0 +1,49 @@
+"""Which invariants each bug trips, and in the world of which seed first."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from evals.bugs import core, doors, people
+from evals.bugs.bug import Bug
+from evals.bugs.worlds import play
+from evals.invariants.table import check
+
+BUGS: Final[Mapping[str, Bug]] = {each.name: each for each in (*core.BUGS, *doors.BUGS, *people.BUGS)}
+FIRST: Final = 200
+MOST: Final = 1_000
+
+
+@dataclass(kw_only=True)
+class Catch:
+    """What came of a bug: by invariant, the first seed in whose world it was violated."""
+
+    bug: str
+    seeds: dict[int, int] = field(default_factory=dict)
+    worlds: int = 0
+    broke: int = 0  # worlds that the bug made impossible to play on
+
+
+def tripped(bug: Bug, seed: int) -> frozenset[int] | None:
+    """The invariants that are violated in the world of ``seed``; None where it could not be played on."""
+    with bug.planted():
+        try:
+            evidence = play(seed)
+        except Exception:  # noqa: BLE001 - a wrong rule may break anything; that too is to be seen
+            return None
+        return check(evidence).tripped
+
+
+def hunt(bug: Bug, seeds: Iterable[int], *, enough: int = FIRST) -> Catch:
+    """Play ``bug`` in world after world; behind ``enough`` of them the first catch ends the hunt."""
+    catch = Catch(bug=bug.name)
+    for seed in seeds:
+        if catch.worlds >= enough and catch.seeds:
+            break
+        catch.worlds += 1
+        found = tripped(bug, seed)
+        if found is None:
+            catch.broke += 1
+        for invariant in sorted(found or ()):
+            catch.seeds.setdefault(invariant, seed)
+    return catch
