@@ -33,6 +33,9 @@ _RETRY: Final = {
 }
 
 
+_WRITES: Final = {BOTH: 6, "native_key": 2}  # of one kind less than its tries, so that the limit is met
+
+
 def _observed(suffix: str, changed: str) -> dict[str, Any]:
     seen = f"seen{suffix}"
     return {
@@ -105,7 +108,7 @@ def book(kind: str) -> Loaded[Runbook]:
         "observe": observe,
         "authority": {"tools": ["things.get", *sorted({s["tool"] for s in steps})]},
         "limits": {
-            "deadline": "10m", "writes": 6 if both else 3, "model": {"calls": 3, "tokens": 20_000},
+            "deadline": "10m", "writes": _WRITES.get(kind, 3), "model": {"calls": 3, "tokens": 20_000},
             "attempts_on_resource": {"max": 6, "per": "1h"},
         },
         "preconditions": [{"id": "untouched", "expect": "seen.value == 0", "otherwise": "escalate"}]

@@ -173,15 +173,18 @@ def settled_again() -> Sequence[Swap]:
 
 @bug("takes_more", "agents", "a run takes on resources behind its first write")
 def takes_more() -> Sequence[Swap]:
-    """Each new look finds one more."""
-    number = iter(range(10**9))
+    """Each answer brings one more."""
+    extend = holder.extend
 
-    def more(given: Any) -> Any:
-        return (
-            {"resources": [*given["resources"], f"thing/more-{next(number)}"]} if "resources" in given else {}
-        )
+    def more(task: Any, drafts: Any, **given: Any) -> Any:
+        said = []
+        for draft in drafts:
+            said.append(draft)
+            if draft.kind == "outcome":
+                said.append(bodies.hydrated(actor=draft.actor, resources=[f"thing/more-{len(said)}"]))
+        return extend(task, said, **given)
 
-    return body("hydrated", more)
+    return [(holder, "extend", more)]
 
 
 @bug("stale_epoch", "ledger", "a holder that was taken over goes on appending")

@@ -64,6 +64,7 @@ class Hunt:
     kind: str
     deliveries: list[Delivery] = field(default_factory=list)
     accepted: list[str] = field(default_factory=list)
+    run: str = ""  # the one that is carried
     points: int = 0
     acts: dict[int, Callable[[], None]] = field(default_factory=dict)
 
@@ -96,7 +97,7 @@ class Hunt:
         for _ in range(draw.choice((0, 1, 1, 2, 3))):
             tool = draw.choice(self._tools())
             self.world.add_fault(
-                tool, draw.choice(_FAULTS), nth=draw.randint(1, 3), times=draw.choice((1, 1, 2, 3)),
+                tool, draw.choice(_FAULTS), nth=draw.randint(1, 3), times=draw.choice((1, 1, 2, 3, 9)),
                 delay_ms=draw.choice((200, 1_000, 2_500, 3_400)),
             )  # fmt: skip
         for _ in range(draw.choice((0, 1, 1, 2, 3))):
@@ -171,11 +172,6 @@ class Hunt:
 
     # what people do
     @property
-    def run(self) -> str:
-        """The newest run."""
-        return self.accepted[-1]
-
-    @property
     def run_thing(self) -> str:
         """The thing of the world."""
         return f"t{self.seed}"
@@ -209,16 +205,19 @@ class Hunt:
 
     def play(self) -> Evidence:
         """Let everything happen, and say what there is to judge."""
-        runs = self.draw.choice((1, 1, 1, 2))
-        for number in range(runs):
+        admitted = []
+        for number in range(self.draw.choice((1, 1, 1, 2))):
             done = self.submit(f"d{number}")
             self.accepted.append(done.run)
+            admitted += [done.run] if done.rejected is None else []
             if self.draw.random() < 0.3:
                 self.submit(f"d{number}", goal=self.draw.choice((GOAL, GOAL + 1)))
-            if done.rejected is None and runs > 1 and number == 0:
-                self._until_it_stops(done.run)  # it may still hold what the next one wants
-            elif done.rejected is None:
-                self._carry()
+        for run in admitted[:-1]:
+            self.run = run
+            self._until_it_stops(run)  # it may still hold what the next one wants
+        for run in reversed(admitted):
+            self.run = run
+            self._carry()
         return self.evidence()
 
     def _carry(self) -> None:
