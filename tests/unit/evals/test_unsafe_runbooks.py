@@ -4,7 +4,13 @@ import pytest
 
 from evals.unsafe.cases import FOLDER, cases, load
 from policies.lint import lint
+from policies.plan import compile_plan
+from policies.proof.case import Case, Limits
+from policies.proof.domain import sight_of
+from policies.proof.drills import drills
 from policies.proof.expressions import judge
+from policies.proof.search import explore
+from policies.proof.sight import Trust
 
 CASES = {case.name: case for case in cases()}
 ASKED_FOR = {
@@ -20,13 +26,29 @@ ASKED_FOR = {
 }
 
 
+def case_of(runbook, contracts):
+    """The runbook as it is explored, its own expressions asked of what the models show."""
+    plan = compile_plan(runbook, contracts)
+    given = {
+        "name": runbook.id,
+        "plan": plan,
+        "limits": Limits(crashes=0, decisions=0, lies=1, blind=0),
+        "conflicts": frozenset(step.id for step in runbook.steps if step.conflict_if),
+        "resources": {(step.id, None): "seats" for step in runbook.steps},
+    }
+    trust = Trust(plan=plan, peers=Case(**given).peers)
+    return Case(**given, given=sight_of(runbook, contracts, trust))
+
+
 def told(folder):
-    """What lint and the proof of the expressions say: codes, laws, and all of it as one text."""
+    """What lint and the proof say: codes, laws, and all of it as one text."""
     loaded, contracts = load(folder)
     problems = lint(loaded.value, contracts, loaded.document)
     broken = judge(loaded.value, contracts).broken
-    text = "\n".join([*map(str, problems), *(one.text for one in broken)])
-    return {p.code for p in problems}, {one.law for one in broken}, text
+    tried = list(drills(case_of(loaded.value, contracts), loaded.value))
+    told_of_drills = ("\n".join((one.what, *one.story)) for one in tried)
+    text = "\n".join([*map(str, problems), *(one.text for one in broken), *told_of_drills])
+    return {p.code for p in problems}, {one.law for one in (*broken, *tried)}, text
 
 
 def test_all_that_were_asked_for_are_there():
@@ -63,3 +85,24 @@ def test_the_mend_is_one_line(name, tmp_path):
     assert len(set(old) - set(new)) <= 1
     assert len(set(new) - set(old)) <= 1
     assert old != new
+
+
+def test_the_exploration_sees_what_the_expressions_say(tmp_path):
+    """A probe that says absent of what was applied has the step done twice; mended, nothing is."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    for folder, mended in ((before, False), (after, True)):
+        folder.mkdir()
+        CASES["probe-absent-after-applying"].copy_to(folder, mended=mended)
+    found, mended = (explore(case_of(loaded.value, known)) for loaded, known in map(load, (before, after)))
+    assert {one.law for one in found.broken.values()} == {"at_most_once"}
+    story = "\n".join(next(iter(found.broken.values())).story)
+    for words in ("gives no answer", "says absent", "send 2 of the same operation", "applies it"):
+        assert words in story
+    assert (mended.broken, mended.complete) == ({}, True)
+
+
+def test_it_never_completes_what_a_mended_one_completes(tmp_path):
+    """Two steps that fight never complete, whatever happens."""
+    CASES["steps-fight"].copy_to(tmp_path, mended=False)
+    loaded, known = load(tmp_path)
+    assert not [end for end in explore(case_of(loaded.value, known)).endings if end.startswith("completed")]

@@ -6,7 +6,9 @@ import pytest
 
 from policies.loader import parse_runbook
 from policies.plan import compile_plan
+from policies.proof.case import Case
 from policies.proof.domain import ModelledSight, sight_of
+from policies.proof.drills import drills
 from policies.proof.sight import Question, Trust
 from tests.unit.policies.test_expressions_proved import QUOTA, RESYNC, SERVICE, known, text_of
 
@@ -145,3 +147,20 @@ def test_beginnings_are_few_and_states_are_text(folder):
     assert 1 <= len(states) <= 4
     assert len(set(states)) == len(states)
     assert all(isinstance(state, str) for state in states)
+
+
+@pytest.mark.parametrize("folder", [QUOTA, SERVICE, RESYNC])
+def test_a_shipped_runbook_keeps_what_it_promises(folder):
+    book = parse_runbook(text_of(folder).encode()).value
+    plan = compile_plan(book, known(folder))
+    given = {
+        "name": folder,
+        "plan": plan,
+        "items": {step.id: 2 for step in book.steps if step.for_each},
+        "conflicts": frozenset(step.id for step in book.steps if step.conflict_if),
+    }
+    resources = dict.fromkeys(Case(**given).places, "one")
+    case = Case(**given, resources=resources)
+    seen = sight_of(book, known(folder), Trust(plan=plan, peers=case.peers))
+    assert isinstance(seen, ModelledSight)
+    assert list(drills(Case(**given, resources=resources, given=seen), book)) == []
