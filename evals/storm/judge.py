@@ -13,14 +13,21 @@
 | budget_unspent    | must end on its budget, and has made fewer attempts, or did not stop for a human   |
 | wrong_credential  | a write with the reader's credential, or a read with the writer's                  |
 | not_killed        | its process was to be killed at a point that it never came to                      |
+
+``broken`` holds the ledger itself, and the target's log beside it, against what must always hold.
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from evals.invariants.evidence import Evidence, Goal
+from evals.invariants.journal import world_of
+from evals.invariants.report import Violation
+from evals.invariants.table import check
 from evals.storm.cases import BUDGET, GOAL, UNSENT, Case
+from state.ledger.port import Record
 
 WAITS: Final = "escalated"
 ENDS: Final = frozenset(
@@ -109,6 +116,20 @@ def judge(
             codes.append(("not_killed", "its process ended by itself"))
         findings += [Finding(case=case, code=code, what=what) for code, what in codes]
     return findings
+
+
+def broken(rows: Iterable[Record], *, journal: Sequence[Mapping[str, Any]]) -> Sequence[Violation]:
+    """Every invariant that a storm's ledger violates beside the target's log; ``rows``: of its export.
+
+    A run on a thing of its own that ends completed has brought it to the goal.
+    """
+    evidence = Evidence.of(rows, world_of(journal))
+    goals = {
+        run: Goal(completed={story.admitted.body["inputs"]["thing"]: GOAL})
+        for run, story in evidence.stories.items()
+        if story.admitted is not None and "thing" in story.admitted.body["inputs"]
+    }
+    return check(replace(evidence, world=replace(evidence.world, goals=goals))).violations
 
 
 def _of_target(case: Case, seen: Seen) -> list[tuple[str, str]]:
