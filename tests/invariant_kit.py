@@ -158,10 +158,11 @@ def intent(attempt: int = 1, *, op: str = "add/1", worker: str = "w-1", **more: 
     ordinal = int(op.rpartition("/")[2])
     call = {"tool": "things.add_read_back", "arguments": {"number": 5, "thing": THING}, "resource": RESOURCE}
     key = f"{RUN}/{op}"
+    digest = canonical.digest({**call, "key": key})
     given: dict[str, Any] = {
-        "actor": worker, "credential": "things_write", "op": op, "step": "add", "item": None, "ordinal": ordinal,
-        "undoes": None, "attempt": attempt, "key": key, "send_by": BEGAN, "span_ms": 6_000, "facts": {},
-        "granted": False, "digest": canonical.digest({**call, "key": key}), **call, **more,
+        "actor": worker, "credential": "things_write", "op": op, "step": "add", "item": None,
+        "ordinal": ordinal, "undoes": None, "attempt": attempt, "key": key, "send_by": BEGAN,
+        "span_ms": 6_000, "facts": {}, "granted": False, "digest": digest, **call, **more,
     }  # fmt: skip
     return bodies.intent(**given)
 

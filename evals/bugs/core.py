@@ -72,7 +72,7 @@ def window_ignored() -> Sequence[Swap]:
 @bug("nothing_flies", "flight", "what may still land is taken for settled once its operation is")
 def nothing_flies() -> Sequence[Swap]:
     """No attempt flies."""
-    return [(flight, "flying", lambda *_: ())]
+    return [(flight, "_flies", lambda *_: False)]
 
 
 @bug("word_early", "decisions", "a human's word is taken while the request may still land")
@@ -151,14 +151,16 @@ def budget_from_memory() -> Sequence[Swap]:
 def takeover_refills() -> Sequence[Swap]:
     """Attempts of earlier epochs are not counted."""
 
-    def used(self: Situation, slot: Any) -> int:
-        return sum(
-            a.counts and not a.granted and a.epoch == self.task.epoch
-            for o in self.operations(slot)
-            for a in o.attempts
-        )
+    def sends(task: Task, operations: Any) -> int:
+        return sum(a.counts and a.epoch == task.epoch for o in operations for a in o.attempts)
 
-    return [(Situation, "step_used", used), without_guards("budgets")]
+    def used(self: Situation, slot: Any) -> int:
+        return max(0, sends(self.task, self.operations(slot)) - 1)
+
+    def left(self: Situation) -> bool:
+        return sends(self.task, self.task.forward) < self.plan.writes
+
+    return [(Situation, "step_used", used), (Situation, "writes_left", left), without_guards("budgets")]
 
 
 @bug("writes_unlimited", "moves", "limits.writes and the deadline are not asked")

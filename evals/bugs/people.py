@@ -10,6 +10,7 @@ from typing import Any, Final
 from evals.bugs.bug import Bug, Swap, bug
 from evals.bugs.doors import body
 from graph import judging, signals
+from graph.session import Session
 from policies.admission import Rejected
 from remit.intake import requests
 from state.ledger import refusals
@@ -123,13 +124,16 @@ def model_is_taken() -> Sequence[Swap]:
     return body("judged", lambda g: {"taken": "send", "model": "send"} if g["model_id"] != "rules" else {})
 
 
-@bug("model_is_free", "models", "models are asked for nothing")
+@bug("model_is_free", "models", "a model is asked without anything being set aside for it")
 def model_is_free() -> Sequence[Swap]:
-    """Nothing is reserved, and the limit is not asked."""
-    return [
-        *body("reserved", lambda _: {"calls": 0, "tokens": 0}),
-        (judging, "_may_ask", lambda _: True),
-    ]
+    """The reservation is not written."""
+    right = Session.append
+
+    def append(self: Session, *drafts: Any, **given: Any) -> Any:
+        kept = [draft for draft in drafts if draft.kind != "reserved"]
+        return right(self, *kept, **given) if kept or not drafts else self.task
+
+    return [(Session, "append", append)]
 
 
 @bug("model_unlimited", "models", "a model is asked as often as there is a fork")

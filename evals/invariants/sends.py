@@ -96,7 +96,8 @@ def single_outcome(evidence: Evidence) -> Findings:
     """4: an intent has at most one outcome, and an operation is settled once a send."""
     for story in evidence.stories.values():
         for entry in story.strays:
-            yield Found(story.run, entry.seq, f"{entry.kind} of what was never begun")
+            if entry.kind in (Kind.OUTCOME, Kind.RECONCILED, Kind.CONFIRMED):
+                yield Found(story.run, entry.seq, f"{entry.kind} of what was never begun")
         for operation in story.operations.values():
             for attempt in operation.attempts:
                 for again in attempt.outcomes[1:]:
