@@ -49,7 +49,7 @@ def _invariants(found: Mapping[str, Mapping[int, int]]) -> list[tuple[str, ...]]
         (
             str(each.number),
             markdown.code(each.name),
-            each.sentence,
+            each.sentence.replace("``", "`"),
             str(sum(each.number in seeds for seeds in found.values())),
         )
         for each in INVARIANTS

@@ -1,4 +1,4 @@
-"""``remit ledger verify --invariants``: on a desk, on an export, with a target's own log, and with the key."""
+"""``remit ledger verify --invariants``: on a desk, on an export, with a target's own log, with the key."""
 
 import json
 from pathlib import Path
