@@ -171,8 +171,16 @@ class Evidence:
 
     def terms(self, story: Story) -> Terms | None:
         """What a run was approved as; None where it was not admitted, or chain ``desk`` does not say."""
-        admitted = story.admitted
-        return None if admitted is None else self.approvals.terms(admitted.body["pins"].get("bundle", ""))
+        if story.admitted is None:
+            return None
+        bundle = story.admitted.body["pins"].get("bundle", "")
+        if bundle not in self._known:
+            self._known[bundle] = self.approvals.terms(bundle)
+        return self._known[bundle]
+
+    @cached_property
+    def _known(self) -> dict[str, Terms | None]:
+        return {}
 
     def contract(self, story: Story, tool: str) -> ToolContract | None:
         """What a tool promised when a run was admitted; None where chain ``desk`` does not say."""

@@ -1,9 +1,9 @@
 """Invariant 19: that no secret stands anywhere, in any of the forms that it may take."""
 
 import base64
-import binascii
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, unquote
 
@@ -12,7 +12,7 @@ from evals.invariants.report import Findings, Found, Lacking
 
 LEAST: Final = 8
 _BETWEEN: Final = re.compile(r"[\s\"',+\\]+|\\n")
-_BASE64: Final = re.compile(r"[A-Za-z0-9+/_-]{12,}={0,2}")
+_FOR_URLS: Final = str.maketrans("+/", "-_")
 
 
 def secrecy(evidence: Evidence) -> Findings:
@@ -39,24 +39,28 @@ def _texts(evidence: Evidence) -> Iterator[tuple[str, int | None, str]]:
 
 def holds(text: str, secret: str) -> bool:
     """Whether ``secret`` stands in ``text``: raw, split, in hex, escaped for a URL, or inside base64."""
-    raw = secret.encode()
-    forms = (secret, quote(secret, safe=""), raw.hex(), raw.hex().upper())
+    forms, packed = _forms(secret)
     if any(form in text for form in forms):
         return True
     joined = _BETWEEN.sub("", text)
-    if _BETWEEN.sub("", secret) in joined or raw.hex() in joined.lower():
+    if any(form in joined for form in packed) or secret.encode().hex() in joined.lower():
         return True
-    if "%" in text and secret in unquote(unquote(text)):
-        return True
-    return any(raw in decoded for decoded in _decoded(text))
+    return "%" in text and secret in unquote(unquote(text))
 
 
-def _decoded(text: str) -> Iterator[bytes]:
-    for found in _BASE64.findall(text):
-        letters = found.rstrip("=").replace("-", "+").replace("_", "/")
-        for start in range(4):
-            part = letters[start:]
-            try:
-                yield base64.b64decode(part[: len(part) // 4 * 4] if start else part + "=" * (-len(part) % 4))
-            except (binascii.Error, ValueError):
-                continue
+@lru_cache(maxsize=64)
+def _forms(secret: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """How it may stand in a text, and in one of which the separators were taken out."""
+    coded = tuple(_inside_base64(secret.encode()))
+    return (secret, quote(secret, safe=""), *coded), (_BETWEEN.sub("", secret), *coded)
+
+
+def _inside_base64(raw: bytes) -> Iterator[str]:
+    """The letters that stand for ``raw`` alone, wherever in a longer text it begins."""
+    for before in range(3):
+        behind = -(before + len(raw)) % 3
+        letters = base64.b64encode(bytes(before) + raw + bytes(behind)).decode()
+        # a letter is six bits: those that are mixed with what stands before or behind are left out
+        whole = letters[-(-before * 8 // 6) : len(letters) - -(-behind * 8 // 6)]
+        yield whole
+        yield whole.translate(_FOR_URLS)
