@@ -79,7 +79,7 @@ class Reads:
         """One read with ``arguments`` rendered in ``scope``; the same call is made once a round."""
         at = self._now()
         try:
-            rendered = render_value(arguments, scope.with_observed({}).values())
+            rendered = render_value(arguments, scope.values(observed={}))
             call = Call(
                 tool=tool, arguments=rendered, role=Role.VERIFIER, timeout_s=self._contracts[tool].timeout_s
             )
@@ -146,7 +146,7 @@ class Reads:
             if len(facts) < MAX_FACTS:
                 used = (path[1:] for path in paths if path[0] == name)
                 facts[name] = fact(picked(reading.value, used), reading.source)
-        return scope.with_observed(fresh).values(), facts, problem
+        return scope.values(observed=fresh), facts, problem
 
 
 def _reading(tool: str, at: str, reply: Reply) -> Reading:

@@ -1,7 +1,9 @@
 """*Decide*: the rules' move, and at a real fork what a model would rather do, as far as it may."""
 
+from langgraph.types import Command
+
 from graph.judging import judged_move
-from graph.routes import RunState
+from graph.routes import Node, RunState, route
 from graph.session import Session
 from policies.move import Move
 
@@ -11,6 +13,12 @@ def decide(session: Session) -> Move:
     return judged_move(session, session.rules_move())
 
 
-def after(session: Session) -> RunState:
-    """The graph's state behind a node: the task as it is, and the next move."""
-    return RunState(run=session.task.run, task=session.task, move=decide(session))
+def onward(session: Session, move: Move | None) -> Command[Node]:
+    """What a node answers: the task as it is, the next move (None: none now), and who performs it."""
+    behind = RunState(run=session.task.run, task=session.task, move=move)
+    return Command(update=behind, goto=route(behind))
+
+
+def after(session: Session) -> Command[Node]:
+    """What a node answers that has done its part."""
+    return onward(session, decide(session))

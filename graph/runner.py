@@ -28,7 +28,10 @@ def run_graph(session: Session) -> Task:
     """
     state = RunState(run=session.task.run, task=session.task, move=None)
     _graph().invoke(
-        state, context=session, config={"recursion_limit": recursion_limit(session.runbook, session.plan)}
+        state,
+        context=session,
+        config={"recursion_limit": recursion_limit(session.runbook, session.plan)},
+        stream_mode=[],  # nobody listens: whoever watches a run is shown the task by its holder
     )
     return session.task
 

@@ -95,9 +95,10 @@ def own_outcome_open(operation: Operation) -> bool:
 
 def unresolved(task: Task, operation: Operation, moment: Moment) -> bool:
     """The operation's own outcome is open, or an attempt of it flies."""
-    if own_outcome_open(operation):
-        return True
-    for attempt in operation.attempts:  # noqa: SIM110 - asked of every operation at every move
+    attempts = operation.attempts
+    if operation.settled is None:
+        return bool(attempts) or bool(flying(task, operation, moment))
+    for attempt in attempts:  # noqa: SIM110 - asked of every operation at every move
         if attempt.undecided and _flies(task, attempt, moment):
             return True
     return False

@@ -93,11 +93,12 @@ class Scope:
         """The same place with ``item`` or ``result``."""
         return replace(self, local={**self.local, **local})
 
-    def values(self) -> dict[str, Any]:
-        """Every name with its value, as plain dicts and lists."""
+    def values(self, *, observed: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Every name with its value, as plain dicts and lists; ``observed`` as the only reads, if given."""
+        reads = self.observed if observed is None else observed
         return {
             **{name: plain(value) for name, value in self.bindings.items()},
-            **{name: plain(value) for name, value in self.observed.items()},
+            **{name: plain(value) for name, value in reads.items()},
             "inputs": plain(self.inputs),
             "initial": plain(self.initial),
             "attempt": plain(self.attempt),

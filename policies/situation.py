@@ -1,6 +1,6 @@
 """The words of the decision table, each a question about one task at one moment."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
@@ -92,7 +92,8 @@ class Situation:
         """Operations by what they undo, else by their step and item."""
         found: dict[str | tuple[str, int | None], list[Operation]] = {}
         for operation in self.task.operations:
-            place = operation.undoes if operation.undoes is not None else operation.slot
+            undoes = operation.undoes
+            place = (operation.step, operation.item) if undoes is None else undoes
             found.setdefault(place, []).append(operation)
         return found
 
@@ -114,16 +115,20 @@ class Situation:
         if self.task.direction is Direction.COMPLETING:
             return None
         if self.rolling_back:
-            return next((slot for slot in self.undo_slots() if self._open(slot.undoes)), None)
+            return next(
+                (slot for slot in self.undo_slots() if not self._finished(self.operations(slot))), None
+            )
+        by_place, left = self._by_place, self.task.left_slots
         for step, item in self._places():
-            if (step.id, item) not in self.task.left_slots and self._open((step.id, item)):
+            place = (step.id, item)
+            if not self._finished(by_place.get(place, ())) and place not in left:
                 return Slot(step=step, item=item, undoes=None)
         return None
 
-    def _open(self, place: str | tuple[str, int | None] | None) -> bool:
-        """Whether nothing is done in a place yet, or the newest of it is not finished."""
-        operations = self._by_place.get(place) if place is not None else None
-        return not operations or operations[-1].status is Status.OPEN
+    @staticmethod
+    def _finished(operations: Sequence[Operation]) -> bool:
+        """Whether the newest operation of a place is finished."""
+        return bool(operations) and operations[-1].status is not Status.OPEN
 
     def open_operation(self) -> Operation | None:
         """The last operation of the present direction, unless it is finished."""
@@ -133,14 +138,13 @@ class Situation:
 
     def unresolved(self) -> Operation | None:
         """The first operation, of either direction, of which something may still land or be found out."""
-        return self._unresolved
+        return self.all_unresolved[0] if self.all_unresolved else None
 
     @cached_property
-    def _unresolved(self) -> Operation | None:
-        for operation in self.task.operations:
-            if flight.unresolved(self.task, operation, self.moment):
-                return operation
-        return None
+    def all_unresolved(self) -> tuple[Operation, ...]:
+        """Every such operation, in order."""
+        task, moment = self.task, self.moment
+        return tuple(o for o in task.operations if flight.unresolved(task, o, moment))
 
     # effects
     def can_be_undone(self, operation: Operation) -> bool:

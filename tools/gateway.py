@@ -12,7 +12,7 @@ holder: an intent without an outcome. Nothing here sends a second time.
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from typing import Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from policies.call import Call, Outcome, Reply
 from policies.contract import ToolContract
@@ -31,6 +31,7 @@ from tools.reply_bounds import Scrubs, bounded
 Point = Literal["before_intent", "intent_durable", "before_send", "sent", "reply", "outcome_durable"]
 Within = Callable[[Callable[[], Reply], float], Reply]
 NO_CREDENTIAL: Final = "none"
+_FLAT: Final = frozenset({str, int, bool, type(None)})
 NOT_RETURNED: Final = "not_returned"
 # A desk fault costs no attempt, where it is certain that nothing was applied.
 _UNPAID: Final = (Outcome.NOT_APPLIED, Outcome.NOT_SENT)
@@ -257,8 +258,9 @@ class Gateway:
         return reply, not (isinstance(reply, Reply) and reply.pauses and reply.outcome in _UNPAID)
 
     def _send(self, tool: Tool, call: Call, digest: str, secret: Secret | None) -> Reply:
-        sent = deepcopy(call.arguments)
-        if replace(call, arguments=sent).digest != digest:
+        call = _frozen(call)
+        sent = call.arguments
+        if call.digest != digest:
             raise AssertionError("what is about to be sent is not what was decided")
         try:
             return self._within(
@@ -296,9 +298,20 @@ class Gateway:
 def _frozen(call: Call) -> Call:
     """A copy that nobody else holds; what cannot be copied is left for the guards to refuse."""
     try:
-        return replace(call, arguments=deepcopy(call.arguments))
+        arguments = _copied(call.arguments)
     except Exception:  # noqa: BLE001 - the first guard says what is wrong with it
         return call
+    return Call(
+        tool=call.tool, arguments=arguments, role=call.role, resource=call.resource, key=call.key,
+        timeout_s=call.timeout_s,
+    )  # fmt: skip
+
+
+def _copied(arguments: dict[str, Any]) -> dict[str, Any]:
+    """A copy all the way down; most arguments are flat, and copied at once."""
+    if type(arguments) is dict and all(type(value) in _FLAT for value in arguments.values()):
+        return arguments.copy()
+    return deepcopy(arguments)
 
 
 def _scopes(task: Task, call: Call) -> tuple[str, ...]:

@@ -1,6 +1,5 @@
 """What of a reply goes on from the door: declared fields, scrubbed, capped; what does not fit is unknown."""
 
-from dataclasses import replace
 from typing import Any, Final, Protocol
 
 from policies.call import Outcome, Reply
@@ -31,25 +30,25 @@ def bounded(reply: Any, contract: ToolContract, scrubber: Scrubs) -> Reply:
     """Make what a tool returned fit for the ledger; anything that is no reply as declared becomes unknown."""
     if not isinstance(reply, Reply):
         return _unknown("no_reply", f"the tool returned {type(reply).__name__}")
-    said = Reply(
+    kept: dict[str, Any] | None = None
+    if reply.outcome is Outcome.SUCCEEDED:
+        try:
+            declared = conform(reply.result if contract.result else {}, contract.result)
+            kept = scrubber.value(_recorded(declared, contract))
+            size = canonical.size_of(canonical.dumps(kept))
+        except (UnreadableReplyError, CanonicalError) as error:
+            return _unknown("unreadable", scrubber.line(str(error)))
+        if size > MAX_RESULT_BYTES:
+            return _unknown("too_large", f"a result of {size} bytes; at most {MAX_RESULT_BYTES} are taken")
+    return Reply(
         outcome=reply.outcome,
-        condition_failed=reply.condition_failed,
-        pauses=reply.pauses,
+        result=kept,
         code=scrubber.line(str(reply.code), limit=MAX_CODE),
         detail=scrubber.line(str(reply.detail)),
+        condition_failed=reply.condition_failed,
+        pauses=reply.pauses,
         notes=tuple(scrubber.line(str(note)) for note in reply.notes[:10]),
     )
-    if reply.outcome is not Outcome.SUCCEEDED:
-        return said
-    try:
-        declared = conform(reply.result if contract.result else {}, contract.result)
-        kept = scrubber.value(_recorded(declared, contract))
-        size = canonical.size_of(canonical.dumps(kept))
-    except (UnreadableReplyError, CanonicalError) as error:
-        return _unknown("unreadable", scrubber.line(str(error)))
-    if size > MAX_RESULT_BYTES:
-        return _unknown("too_large", f"a result of {size} bytes; at most {MAX_RESULT_BYTES} are taken")
-    return replace(said, result=kept)
 
 
 def _recorded(result: dict[str, Any], contract: ToolContract) -> dict[str, Any]:

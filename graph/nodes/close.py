@@ -1,16 +1,17 @@
 """How things end: an optional operation is left, the run turns or closes."""
 
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
 from graph.decide import after
 from graph.nodes.package import closing_packet
-from graph.routes import RunState
+from graph.routes import Node, RunState
 from graph.session import Session
 from policies.move import Close, Leave, Turn
 from state import bodies
 
 
-def close(state: RunState, runtime: Runtime[Session]) -> RunState:
+def close(state: RunState, runtime: Runtime[Session]) -> Command[Node]:
     """Write the end of an operation, of a direction, or of the run."""
     session = runtime.context
     match state["move"]:

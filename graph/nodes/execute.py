@@ -3,10 +3,11 @@
 from typing import Any
 
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
 from graph.compare import acknowledged, compare
 from graph.decide import after
-from graph.routes import RunState
+from graph.routes import Node, RunState
 from graph.session import Session
 from policies.call import Call
 from policies.errors import TemplateError
@@ -21,7 +22,7 @@ from state.entry import Role
 from state.wording import clipped, pairs_text
 
 
-def execute(state: RunState, runtime: Runtime[Session]) -> RunState:
+def execute(state: RunState, runtime: Runtime[Session]) -> Command[Node]:
     """Send the write that is due, or ask a human to confirm exactly it."""
     session, move = runtime.context, state["move"]
     assert isinstance(move, Due)  # noqa: S101 the routing table sends nothing else here
@@ -59,7 +60,7 @@ def _prepare(session: Session, move: Due) -> tuple[Call, dict[str, Any]] | None:
     contract = session.contracts[write.tool]
     try:
         # bindings as they were pinned: a fact holds only the fields that some check has looked at
-        arguments = render_value(write.arguments, scope.with_observed({}).values())
+        arguments = render_value(write.arguments, scope.values(observed={}))
         resource = render_resource(contract.resource or "", arguments)
     except TemplateError as error:
         session.note(bodies.hydrated(actor=session.holder.worker, problem=f"{move.op}: {error}"))

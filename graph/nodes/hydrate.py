@@ -1,11 +1,12 @@
 """Where a run enters, and where what others know comes in: signals, bindings, holds, the first look."""
 
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
 from graph.compare import compare
 from graph.decide import after
 from graph.resources import resources_of
-from graph.routes import RunState
+from graph.routes import Node, RunState
 from graph.session import Session
 from graph.signals import fold_in
 from policies.move import Bind, CarryOut, FoldSignals, Hold, Move, Survey
@@ -14,7 +15,7 @@ from state import bodies
 from state.errors import ResourceHeldError
 
 
-def hydrate(state: RunState, runtime: Runtime[Session]) -> RunState:
+def hydrate(state: RunState, runtime: Runtime[Session]) -> Command[Node]:
     """Perform a move that takes something in; on entry compare what the run remembers with a fresh read."""
     session = runtime.context
     move = state["move"]

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
 from graph.decide import after
 from graph.nodes.verify import preconditions
 from graph.packets import Told, packet_at_end, packet_for, told_at
-from graph.routes import RunState
+from graph.routes import Node, RunState
 from graph.session import Session
 from policies.decisions import basis
 from policies.move import Close, Escalate, TellNext
@@ -29,7 +30,7 @@ class _Stop:
     next_level_at: str | None
 
 
-def package(state: RunState, runtime: Runtime[Session]) -> RunState:
+def package(state: RunState, runtime: Runtime[Session]) -> Command[Node]:
     """Escalate with a packet, or tell the next level."""
     session, move = runtime.context, state["move"]
     if isinstance(move, TellNext):

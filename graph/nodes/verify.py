@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
 from agents.verdicts import Verdict
 from agents.verifier import Round
-from graph.decide import after
-from graph.routes import RunState
+from graph.decide import decide, onward
+from graph.routes import Node, RunState
 from graph.session import Session
 from policies import flight
 from policies.move import CheckPreconditions, Confirm, Observe, Probe
@@ -22,7 +23,7 @@ from state.outcome import Outcome
 from state.task import Operation
 
 
-def verify(state: RunState, runtime: Runtime[Session]) -> RunState:
+def verify(state: RunState, runtime: Runtime[Session]) -> Command[Node]:
     """Look, and write down what was seen."""
     session, move = runtime.context, state["move"]
     match move:
@@ -36,11 +37,11 @@ def verify(state: RunState, runtime: Runtime[Session]) -> RunState:
             session.note(bodies.confirmed(op=op))
         case other:
             raise AssertionError(f"{type(other).__name__} is no look")
-    behind = after(session)
-    if isinstance(behind["move"], Confirm):  # the look has shown all that was asked: no superstep for that
-        session.note(bodies.confirmed(op=behind["move"].op))
-        behind = after(session)
-    return behind
+    behind = decide(session)
+    if isinstance(behind, Confirm):  # the look has shown all that was asked: no superstep for that
+        session.note(bodies.confirmed(op=behind.op))
+        behind = decide(session)
+    return onward(session, behind)
 
 
 def write_of(session: Session, step: str, undoes: str | None) -> Step | Rollback:

@@ -1,9 +1,10 @@
 """Nothing to do now: a short wait stays in the claim, a longer one leaves with a due time."""
 
 from langgraph.runtime import Runtime
+from langgraph.types import Command
 
-from graph.decide import after
-from graph.routes import RunState
+from graph.decide import after, onward
+from graph.routes import Node, RunState
 from graph.session import STAYS_MS, Session
 from policies.move import Wait
 from state import bodies, instants
@@ -12,7 +13,7 @@ from state import bodies, instants
 _OWN = frozenset({"backoff", "quarantine", "read_lag", "check", "model"})
 
 
-def wait(state: RunState, runtime: Runtime[Session]) -> RunState:
+def wait(state: RunState, runtime: Runtime[Session]) -> Command[Node]:
     """Sleep through a short wait; write a longer one down and leave."""
     session, move = runtime.context, state["move"]
     assert isinstance(move, Wait)  # noqa: S101 the routing table sends nothing else here
@@ -25,4 +26,4 @@ def wait(state: RunState, runtime: Runtime[Session]) -> RunState:
         until = None if move.ms is None else instants.after(session.holder.now(), move.ms / 1000)
         session.append(bodies.waiting(reason=move.reason, until=until, row=move.row, detail=move.detail))
     session.holder.flush()
-    return RunState(run=session.task.run, task=session.task, move=None)
+    return onward(session, None)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 from policies.approval import Principals
@@ -11,6 +12,7 @@ from policies.in_force import Policy
 from policies.moment import Moment
 from policies.move import Due
 from policies.plan import Plan, WritePlan
+from policies.situation import Situation
 from policies.step import Rollback, Step
 from state.task import Operation, Task
 
@@ -36,7 +38,7 @@ class OperationRef:
         )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: it keeps the answers that several guards ask for
 class GuardContext:
     """Everything that a guard may look at besides the call. What is None is missing, and then it refuses.
 
@@ -85,6 +87,11 @@ class GuardContext:
         if self.plan is None:
             raise LookupError("there is no plan")
         return self.plan
+
+    @cached_property
+    def situation(self) -> Situation:
+        """The run under its plan, as the decision table asks about it; LookupError."""
+        return Situation(task=self.task, plan=self.compiled(), moment=self.moment)
 
     def source(self) -> Step | Rollback:
         """The part of the pinned runbook that the write is written in; KeyError where there is none."""

@@ -5,7 +5,6 @@ from policies.call import Call
 from policies.contract import ToolContract
 from policies.expressions import Truth, compile_expression
 from policies.guards.context import GuardContext, Refusal
-from policies.situation import Situation
 from state import canonical, instants
 
 
@@ -31,7 +30,7 @@ def budgets(call: Call, context: GuardContext) -> Refusal | None:
     """Time, forward writes, and the sends of the step (or compensation) have one left, grants included."""
     del call
     ours, task = context.operation(), context.task
-    situation = Situation(task=task, plan=context.compiled(), moment=context.moment)
+    situation = context.situation
     if ours.undoes is None and situation.deadline_passed():
         return Refusal(code="deadline_over", message="the time for forward work is over")
     if ours.undoes is None and not situation.writes_left():

@@ -19,8 +19,7 @@ _DERIVE = "derive"
 def order(call: Call, context: GuardContext) -> Refusal | None:
     """The operation and attempt that the decision table has due, with their own key and tool."""
     ours = context.operation()
-    situation = Situation(task=context.task, plan=context.compiled(), moment=context.moment)
-    wanted = _wanted(situation)
+    wanted = _wanted(context.situation)
     if wanted is None:
         return Refusal(code="not_due", message="no write is due")
     if wanted != ours:
@@ -104,12 +103,10 @@ def bounded(call: Call, context: GuardContext) -> Refusal | None:
 def _values(context: GuardContext) -> dict[str, Any]:
     """What a write's arguments may be made of: no freshest observation, no first one, no history."""
     op = context.operation()
-    scope = (
-        Scope.due(context.task, op.step, op.item, undoes=op.undoes)
-        .with_observed({})
-        .with_attempt(context.reads)
-    )
-    return {name: value for name, value in scope.values().items() if name not in ("initial", "history")}
+    scope = Scope.due(context.task, op.step, op.item, undoes=op.undoes).with_attempt(context.reads)
+    return {
+        name: value for name, value in scope.values(observed={}).items() if name not in ("initial", "history")
+    }
 
 
 def _derived(context: GuardContext) -> Iterator[tuple[str, Bound]]:

@@ -6,7 +6,6 @@ from policies import flight
 from policies.approval import document
 from policies.call import Call
 from policies.guards.context import GuardContext, Refusal
-from policies.situation import Situation
 from state import canonical
 from state.outcome import Outcome
 from state.task import Direction
@@ -52,16 +51,16 @@ def live(call: Call, context: GuardContext) -> Refusal | None:
 def resolved(call: Call, context: GuardContext) -> Refusal | None:
     """Nothing may still land, but for a send that the target settles; nothing refused is repeated."""
     del call
-    situation = Situation(task=context.task, plan=context.compiled(), moment=context.moment)
+    situation = context.situation
     ours, known = context.operation(), context.known_operation()
-    for operation in context.task.operations:
-        if operation.id != ours.op and flight.unresolved(context.task, operation, context.moment):
+    for operation in situation.all_unresolved:
+        if operation.id != ours.op:
             return Refusal(code="unresolved", message=f"it is not known what became of {operation.id}")
     if known is None:
         return None
     if known.settled is Outcome.REFUSED and not ours.granted:
         return Refusal(code="refused_before", message=f"the target has refused {known.id} for good")
-    if not flight.unresolved(context.task, known, context.moment):
+    if known not in situation.all_unresolved:
         return None
     if (
         not flight.own_outcome_open(known)
@@ -96,8 +95,7 @@ def not_paused(call: Call, context: GuardContext) -> Refusal | None:
     del call
     if context.task.paused:
         return Refusal(code="paused", message="the run is paused")
-    situation = Situation(task=context.task, plan=context.compiled(), moment=context.moment)
-    if left := situation.connector_left_ms():
+    if left := context.situation.connector_left_ms():
         return Refusal(code="connector_paused", message=f"the connector is paused for {left} ms more")
     return None
 

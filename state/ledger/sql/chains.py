@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import BindParameter, bindparam, delete, select, update
@@ -228,5 +229,6 @@ class Chains:
             self._fold.run(cursor, of_id=signal, folded=seq, seal=seal_of(*found[:-2], seq, key=self._key))
 
 
+@lru_cache(maxsize=1024)
 def _listed(text: str) -> frozenset[str]:
     return frozenset(json.loads(text)) if text != "[]" else frozenset()

@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any, Final, cast
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, literal, null, select, union_all
 from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
 
@@ -30,10 +30,11 @@ class Glances:
         self._idle: list[sqlite3.Cursor] = []  # the last one used is taken first: its pages are at hand
         self._closed = False
         s, a = signals.c, attempts.c
-        waiting = select(func.count()).where(s.run == bindparam("run"), s.folded_seq.is_(None))
+        waiting = select(func.count().label("waiting"), null().label("scope")).select_from(signals)
+        waiting = waiting.where(s.run == bindparam("run"), s.folded_seq.is_(None))
+        stopped = select(literal(0), stops.c.scope)
         sent = select(func.count()).where(a.resource == bindparam("resource"), a.at >= bindparam("since"))
-        self._waiting = Statement(waiting.select_from(signals), dialect)
-        self._stops = Statement(select(stops.c.scope).order_by(stops.c.scope), dialect)
+        self._glance = Statement(union_all(waiting, stopped), dialect)
         held = select(holds.c.run).where(holds.c.resource == bindparam("resource"))
         self._holder = Statement(held, dialect)
         self._sent = Statement(sent.select_from(attempts), dialect)
@@ -41,8 +42,9 @@ class Glances:
 
     def glance(self, run: str) -> Glance:
         """How many signals wait for ``run``, and which scopes are stopped."""
-        ((waiting,),) = self._ask(self._waiting, run=run)
-        return Glance(signals=waiting, stops=tuple(scope for (scope,) in self._ask(self._stops)))
+        found = self._ask(self._glance, run=run)
+        stopped = sorted(scope for _, scope in found if scope is not None)
+        return Glance(signals=sum(waiting for waiting, _ in found), stops=tuple(stopped))
 
     def holder(self, resource: str) -> str | None:
         """The run that holds a resource."""
