@@ -179,8 +179,8 @@ def _again(
     ):
         return
     name = f"{operation.id}#{later.number}"
-    if outcome in ("refused", "succeeded") and earlier is operation.attempts[later.number - 2]:
-        if not (outcome == "succeeded" and granted):
+    if outcome in ("refused", "succeeded"):  # definite; what follows it at once has to be paid for by a human
+        if earlier is operation.attempts[later.number - 2] and not granted:
             yield Found(story.run, seq, f"{name} was sent although #{earlier.number} {outcome}")
         return
     contract = evidence.contract(story, operation.first["tool"])
