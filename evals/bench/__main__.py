@@ -3,77 +3,117 @@
 import argparse
 import statistics
 import tempfile
+import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from rich.console import Console
 from rich.table import Table
 
-from evals.bench import desk, peers, remit_steps
-from remit.bootstrap import open_app
+from evals.bench import desk, peers, remit_steps, shares
+from remit.bootstrap import App, open_app
+from remit.worker.engine import Engine
+
+WIDTH: Final = 100
+SYNCS: Final = 100
 
 
-def measure(rounds: int, many: int) -> dict[str, list[float]]:
-    """Milliseconds a step, by what was measured; one figure a round, taken in turn."""
-    found: dict[str, list[float]] = {"bare": [], "langgraph": [], "one": [], "many": []}
-    with tempfile.TemporaryDirectory(prefix="remit-bench-") as folder:
-        base = Path(folder)
-        settings = desk.make(base / "desk")
-        with open_app(settings) as app, app.engine() as engine:
-            remit_steps.work(app, engine, [remit_steps.submit(app, "c999999")], at_once=1)  # warms up
-            cell = 0
-            for number in range(rounds):
-                found["bare"].append(
-                    1000 * peers.bare_loop(base / f"b{number}.db", desk.STEPS * 5) / (desk.STEPS * 5)
-                )
-                found["langgraph"].append(
-                    1000 * peers.langgraph(base / f"l{number}.db", desk.STEPS) / desk.STEPS
-                )
-                runs = [remit_steps.submit(app, f"c{cell + i}") for i in range(2)]
-                cell += 2
-                found["one"].append(1000 * remit_steps.work(app, engine, runs, at_once=1) / (2 * desk.STEPS))
-                runs = [remit_steps.submit(app, f"c{cell + i}") for i in range(many)]
-                cell += many
-                found["many"].append(
-                    1000 * remit_steps.work(app, engine, runs, at_once=many) / (many * desk.STEPS)
-                )
-    return found
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table. ``against``: the line that it is compared with; ``over``: it is the divisor."""
+
+    name: str
+    what: str
+    against: str = ""
+    over: bool = False
+    aim: str = ""
+
+
+def rows(many: int) -> tuple[Row, ...]:
+    """What is measured, in the order of the table."""
+    return (
+        Row(name="sync", what="one page written and synced"),
+        Row(name="bare", what="two durable commits, bare"),
+        Row(name="one", what="remit, one run at a time", against="bare", aim="at most 3"),
+        Row(name="cpu", what="  of it processor time", against="bare"),
+        Row(name="floor", what="LangGraph, two supersteps, no saver"),
+        Row(
+            name="langgraph", what="LangGraph, SqliteSaver FULL, sync", against="one", aim="above 1"
+        ),
+        Row(
+            name="many", what=f"remit, {many} runs at once", against="one", over=True, aim="at least 5"
+        ),
+    )  # fmt: skip
+
+
+class Bench:
+    """One desk, and the figures found there: milliseconds a step, one a round, by what was measured."""
+
+    def __init__(self, base: Path, app: App, engine: Engine) -> None:
+        """``base``: an empty folder on the disk that is to be measured."""
+        self._base, self._app, self._engine = base, app, engine
+        self._cells = 0
+        self.found: dict[str, list[float]] = {row.name: [] for row in rows(0)}
+        self._carry(1, at_once=1)  # warms up
+
+    def round(self, number: int, many: int) -> None:
+        """Measure everything once, in turn."""
+        base, steps = self._base, desk.STEPS
+        self._add("sync", peers.syncs(base / f"s{number}", SYNCS) / SYNCS)
+        self._add("bare", peers.bare_loop(base / f"b{number}.db", steps * 5) / (steps * 5))
+        self._add("floor", peers.langgraph(None, steps) / steps)
+        self._add("langgraph", peers.langgraph(base / f"l{number}.db", steps) / steps)
+        began = time.process_time()
+        took = self._carry(3, at_once=1)
+        self._add("cpu", (time.process_time() - began) / (3 * steps))
+        self._add("one", took / (3 * steps))
+        self._add("many", self._carry(many, at_once=many) / (many * steps))
+
+    def _add(self, name: str, seconds: float) -> None:
+        self.found[name].append(1000 * seconds)
+
+    def _carry(self, count: int, *, at_once: int) -> float:
+        runs = [remit_steps.submit(self._app, f"c{self._cells + n}") for n in range(count)]
+        self._cells += count
+        return remit_steps.work(self._app, self._engine, runs, at_once=at_once)
+
+
+def table(found: dict[str, list[float]], many: int) -> Table:
+    """The figures beside each other."""
+    middle = {name: statistics.median(values) for name, values in found.items()}
+    made = Table(title="one guarded, verified write step on SQLite FULL, tools that answer at once")
+    made.add_column("what", no_wrap=True)
+    for column in ("ms (median)", "least", "most", "against", "ratio", "aim"):
+        made.add_column(column, justify="right", no_wrap=True)
+    for row in rows(many):
+        values, ratio = found[row.name], ""
+        if row.against:
+            mine, other = middle[row.name], middle[row.against]
+            ratio = f"{other / mine if row.over else mine / other:.2f}"
+        shown = [f"{x:.2f}" for x in (middle[row.name], min(values), max(values))]
+        made.add_row(row.what, *shown, row.against, ratio, row.aim)
+    return made
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--many", type=int, default=64)
+    parser.add_argument("--many", type=int, default=64, help="runs at once")
+    parser.add_argument("--shares", action="store_true", help="where the processor time of a step goes")
     given = parser.parse_args()
-    found = measure(given.rounds, given.many)
-    middle = {name: statistics.median(values) for name, values in found.items()}
-    table = Table(title="one guarded, verified write step on SQLite FULL, tools that answer at once")
-    table.add_column("what")
-    for column in ("ms a step (median)", "least", "most", "against", "ratio", "aim"):
-        table.add_column(column, justify="right")
-    rows = (
-        ("two durable commits, bare", "bare", "", None, ""),
-        ("remit, one run at a time", "one", "bare loop", middle["one"] / middle["bare"], "at most 3"),
-        (
-            "LangGraph, SqliteSaver FULL, sync",
-            "langgraph",
-            "remit",
-            middle["langgraph"] / middle["one"],
-            "above 1",
-        ),
-        (
-            f"remit, {given.many} runs at once",
-            "many",
-            "one at a time",
-            middle["one"] / middle["many"],
-            "at least 5",
-        ),
-    )
-    for what, name, against, ratio, aim in rows:
-        values = found[name]
-        shown = [f"{x:.2f}" for x in (middle[name], min(values), max(values))]
-        table.add_row(what, *shown, against, "" if ratio is None else f"{ratio:.2f}", aim)
-    Console().print(table)
+    console = Console(width=WIDTH)
+    with tempfile.TemporaryDirectory(prefix="remit-bench-") as folder:
+        settings = desk.make(Path(folder) / "desk")
+        with open_app(settings) as app, app.engine() as engine:
+            if given.shares:
+                console.print(shares.table(app, engine))
+                return
+            bench = Bench(Path(folder), app, engine)
+            for number in range(given.rounds):
+                bench.round(number, given.many)
+            console.print(table(bench.found, given.many))
 
 
 if __name__ == "__main__":
