@@ -5,8 +5,8 @@ import sys
 import time
 
 from evals.explorer.plans import cases
-from evals.explorer.search import Explored, Story, explore
 from policies.moves import ROWS
+from policies.proof.search import Explored, Story, explore
 
 
 def main(arguments: list[str]) -> int:
@@ -43,9 +43,9 @@ def _report(found: Explored, seconds: float, *, stories: bool) -> None:
         print(f"  {ending}: {len(story)} moves")
         if stories:
             _tell(story)
-    for law, story in found.broken.items():
-        print(f"  BROKEN: {law}")
-        _tell(story)
+    for broken in found.broken.values():
+        print(f"  BROKEN: {broken.what} [{broken.law}]")
+        _tell(broken.story)
 
 
 def _tell(story: Story) -> None:

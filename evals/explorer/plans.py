@@ -1,47 +1,19 @@
 """Which runbooks are explored: one or two steps, each way to settle doubles, each way to undo."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Final
 
 from policies.contract import DedupeKind
 from policies.plan import CheckPlan, Plan, PreconditionPlan, StepPlan, WritePlan
+from policies.proof.case import Case, Limits
 from policies.step import Backoff
+
+__all__ = ["Case", "Limits", "cases", "plan", "step", "write"]
 
 LONGEST_MS: Final = 10_000
 _FOREVER_MS: Final = 10**9
 _QUICK: Final = Backoff.model_validate({"initial": "1s", "factor": 1, "max": "1s", "jitter": "none"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """How often each thing may happen on one path. ``hosts``: where a successor may run."""
-
-    crashes: int = 1
-    decisions: int = 1
-    cancels: int = 0
-    holds_back: int = 0  # stop switch thrown or run paused
-    denials: int = 0
-    others: int = 0  # somebody else writes
-    blind: int = 1  # reads that show nothing
-    lies: int = 1  # answers of success without an effect
-    sick: int = 0  # checks that fail although the effect is there
-    pauses: int = 0  # answers of 401
-    refusals: int = 1
-    repairs: int = 0  # a human does by hand what the run could not
-    hosts: str = "AB"
-    poison: bool = False
-    idle: int = 0  # a human leaves the run alone for longer than any window
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One plan to explore, and what may happen to it."""
-
-    name: str
-    plan: Plan
-    limits: Limits = field(default_factory=Limits)
-    mode: str = "delegated"
 
 
 def write(

@@ -5,10 +5,10 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.explorer.laws import broken_by_move, broken_by_state, broken_by_step
-from evals.explorer.perform import move_of, successors
+from policies.proof.laws import broken_by_move, broken_by_state, broken_by_step
+from policies.proof.perform import move_of, successors
 from evals.explorer.plans import Case, Limits, cases
-from evals.explorer.scene import start
+from policies.proof.scene import start
 from state.projection import row_of
 
 ALL = list(cases())

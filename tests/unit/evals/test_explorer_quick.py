@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from evals.explorer.plans import Case, Limits, cases, plan, step, write
-from evals.explorer.search import Explored, explore
+from policies.proof.search import Explored, explore
 from policies import decisions, flight
 from policies.contract import DedupeKind
 from policies.flight import Licence

@@ -7,12 +7,14 @@ process is dead has seen to it.
 from collections.abc import Iterator
 from dataclasses import replace
 
-from evals.explorer.plans import LONGEST_MS, Case
-from evals.explorer.scene import Next, Scene
-from evals.explorer.world import at_time, done_by_others, effect_of, fenced
 from policies import flight
 from policies import move as moves
 from policies.decisions import CHOICES, Proposal, basis, judge, offers, unsettled
+from policies.proof.case import Case, fewer
+from policies.proof.looks import seen
+from policies.proof.scene import Next, Scene
+from policies.proof.tell import operation_of, seconds
+from policies.proof.world import at_time, done_by_others, fenced
 from policies.situation import Situation
 from state import bodies
 from state.entry import Draft, Role
@@ -42,8 +44,8 @@ def human_acts(scene: Scene, case: Case, move: moves.Wait) -> Iterator[Next]:
 def _confirms(scene: Scene, move: moves.Wait) -> Iterator[Next]:
     for answer in ("yes", "no"):
         said = _signal(scene, "confirm", {"op": move.detail, "answer": answer})
-        yield f"a human says {answer}", scene.append(said)
-    assert move.ms is not None
+        yield f"a human answers {answer}", scene.append(said)
+    assert move.ms is not None  # noqa: S101 what is asked for expires
     later = scene.now + move.ms
     for world in at_time(scene.world, later):
         yield "nobody confirms", replace(scene, now=later, world=world)
@@ -62,37 +64,38 @@ def _attests(scene: Scene) -> Iterator[Next]:
         return
     clock = scene.clock
     said = _signal(scene, "attest", {"epochs": epochs, "clock": {"boot_id": clock.boot_id, "ms": clock.ms}})
-    world = fenced(scene.world, frozenset(epochs), scene.now + LONGEST_MS)
-    yield f"a human has seen to it that epochs {epochs} are dead", scene.append(said, world=world)
+    world = fenced(scene.world, frozenset(epochs), scene.now)
+    who = " and ".join(f"worker {epoch}" for epoch in epochs)
+    yield f"a human has seen to it that {who} is dead, and says so", scene.append(said, world=world)
 
 
 def _repairs(scene: Scene) -> Iterator[Next]:
     """By hand, and only where the run has not done it: nobody does twice what is there."""
     if not scene.left.repairs:
         return
-    left = replace(scene.left, repairs=scene.left.repairs - 1)
+    left = replace(scene.left, repairs=fewer(scene.left.repairs))
     yield "a human does it by hand", replace(scene, world=done_by_others(scene.world), left=left)
 
 
 def _decides(scene: Scene, case: Case) -> Iterator[Next]:
     task, plan, moment = scene.task, case.plan, scene.moment
     escalation = task.open_escalation
-    assert escalation is not None
+    assert escalation is not None  # noqa: S101 only then a human is waited for
     waits = {o.not_before_ms for o in offers(task, plan, moment) if o.allowed and o.not_before_ms}
     for ms in waits:
         later = scene.now + ms
         for world in at_time(scene.world, later):
-            yield f"{ms} ms pass", replace(scene, now=later, world=world)
+            yield f"{seconds(ms)} pass", replace(scene, now=later, world=world)
     if scene.left.idle:
-        left, later = replace(scene.left, idle=scene.left.idle - 1), scene.now + _LONG_MS
+        left, later = replace(scene.left, idle=fewer(scene.left.idle)), scene.now + _LONG_MS
         for world in at_time(scene.world, later):
             yield "a long time passes", replace(scene, now=later, world=world, left=left)
     if not scene.left.decisions:
         return
     open_now = unsettled(Situation(task=task, plan=plan, moment=moment))
-    truth = {o.id: _truth(scene, case, o) for o in open_now}
+    truth = {o.id: _truth(scene, o) for o in open_now}
     unknown = dict.fromkeys(truth, "unknown")
-    left = replace(scene.left, decisions=scene.left.decisions - 1)
+    left = replace(scene.left, decisions=fewer(scene.left.decisions))
     for choice in CHOICES:
         for words in ({}, truth, unknown) if truth else ({},):
             proposal = Proposal(
@@ -101,20 +104,19 @@ def _decides(scene: Scene, case: Case) -> Iterator[Next]:
                 evidence=True,
             )  # fmt: skip
             if judge(task, plan, moment, proposal, roles=_DECIDERS, deciders=_DECIDERS) is None:
-                said = ", ".join(f"{op} {word}" for op, word in words.items())
-                yield f"a human decides {choice} {said}".rstrip(), replace(_taken(scene, proposal), left=left)
+                yield _said(scene, case, proposal), replace(_taken(scene, proposal), left=left)
 
 
-def _truth(scene: Scene, case: Case, operation: Operation) -> str:
-    write = case.plan.write_of(operation.step, operation.undoes)
-    seen = effect_of(
-        scene.world,
-        operation.id,
-        operation.step,
-        undo=operation.undoes is not None,
-        sets_state=write.sets_state,
+def _said(scene: Scene, case: Case, proposal: Proposal) -> str:
+    words = "".join(
+        f", and says of {operation_of(scene.task, case.plan, op)}: {word}"
+        for op, word in proposal.words.items()
     )
-    return "applied" if seen == "applied" else "not_applied"
+    return f"a human decides {proposal.choice}{words}"
+
+
+def _truth(scene: Scene, operation: Operation) -> str:
+    return "applied" if "applied" in seen(scene, scene.world, operation) else "not_applied"
 
 
 def _taken(scene: Scene, proposal: Proposal) -> Scene:

@@ -1,27 +1,34 @@
 """One point of an exploration: the run as folded, the target's own truth, and what may still happen."""
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
-from evals.explorer.plans import Case, Limits
-from evals.explorer.world import Cell, Request, World
 from policies.moment import Moment
+from policies.proof.case import Case, Limits
+from policies.proof.world import Request, World
 from state import bodies, instants
-from state.entry import Draft
-from state.holder import extend
+from state.entry import FOLD_VERSION, Draft, Entry
+from state.fold import apply
 from state.task import Clock, Task
 
 RUN: Final = "R"
-CODE: Final = "explorer"
+CODE: Final = "proof"
 _BEGAN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _UPTIME_MS: Final[Mapping[str, int]] = {"A": 1_000_000, "B": 7_000_000}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """``hosts``: where each epoch ran, the newest last; ``sending``: a durable intent whose send begins."""
+    """``hosts``: where each epoch ran, the newest last; ``sending``: a durable intent whose send begins.
+
+    ``posted``: signals that wait; ``stopped``: the stop switch is thrown; ``withdrawn``: a guard denies;
+    ``crowded``: other runs have used up what may be sent to the resources; ``counted``: sends by resource
+    are counted.
+    """
 
     task: Task
     world: World
@@ -32,11 +39,13 @@ class Scene:
     posted: tuple[str, ...] = ()
     stopped: bool = False
     withdrawn: bool = False
+    crowded: bool = False
+    counted: bool = False
 
     @property
     def at(self) -> str:
         """The database's clock."""
-        return instants.iso(_BEGAN + timedelta(milliseconds=self.now))
+        return _at(self.now)
 
     @property
     def clock(self) -> Clock:
@@ -47,16 +56,32 @@ class Scene:
     def moment(self) -> Moment:
         """What the decision table is told."""
         return Moment(
-            at=self.at, clock=self.clock, signals=len(self.posted), stops=("desk",) if self.stopped else ()
-        )
+            at=self.at, clock=self.clock, signals=len(self.posted), stops=("desk",) if self.stopped else (),
+            attempts_on=self._attempts(),
+        )  # fmt: skip
+
+    def _attempts(self) -> Mapping[str, int]:
+        if self.crowded:
+            return dict.fromkeys(self.task.resources, 10**6)
+        return Counter(resource for resource, *_ in self.task.attempts) if self.counted else {}
 
     def append(self, *drafts: Draft, **changes: object) -> "Scene":
         """The scene behind one append of ``drafts``."""
-        task, _ = extend(self.task, drafts, at=self.at, epoch=self.task.epoch, code=CODE)
+        task = extend(self.task, drafts, at=self.at, epoch=self.task.epoch)
         return replace(self, task=task, **changes)  # type: ignore[arg-type]
+
+    @property
+    def initial(self) -> Hashable:
+        """What reads showed at first."""
+        return self.task.initial.get("shown")
 
 
 Next = tuple[str, Scene]  # what happened, and what stands there then
+
+
+@lru_cache(maxsize=100_000)
+def _at(now: int) -> str:
+    return instants.iso(_BEGAN + timedelta(milliseconds=now))
 
 
 def clock_on(host: str, now: int) -> Clock:
@@ -64,14 +89,39 @@ def clock_on(host: str, now: int) -> Clock:
     return Clock(boot_id=host, ms=_UPTIME_MS[host] + now)
 
 
+def extend(task: Task, drafts: Sequence[Draft], *, at: str, epoch: int) -> Task:
+    """Fold ``drafts`` behind ``task`` as the holder would; the chain's hashes prove nothing here."""
+    for draft in drafts:
+        seq = task.head.seq + 1
+        entry = Entry(
+            run=RUN, seq=seq, at=at, kind=draft.kind, role=draft.role, actor=draft.actor,
+            credential=draft.credential, epoch=epoch, code=CODE, fold_version=FOLD_VERSION,
+            prev=task.head.hash, body_text="", hash="", body=draft.body,
+        )  # fmt: skip
+        task = apply(task, entry)
+    return task
+
+
+def starts(case: Case) -> Iterator[Next]:
+    """Every state that a run of ``case`` may find, claimed by a worker on host A."""
+    for words, shown in case.sight.beginnings():
+        yield words, _start(case, shown)
+
+
 def start(case: Case) -> Scene:
-    """A run of ``case`` that a worker on host A has just claimed."""
+    """The first of them."""
+    return next(starts(case))[1]
+
+
+def _start(case: Case, shown: Hashable) -> Scene:
+    world = World(
+        sight=case.sight,
+        cells=tuple((place, 0) for place in case.places),
+        versions=tuple((r, 1) for r in sorted(case.versioned)),
+        shown=shown,
+    )
     scene = Scene(
-        task=Task(run=RUN),
-        world=World(cells=tuple((s.id, Cell()) for s in case.plan.steps)),
-        now=0,
-        hosts="A",
-        left=case.limits,
+        task=Task(run=RUN), world=world, now=0, hosts="A", left=case.limits, counted=case.attempts_bind
     )
     scene = scene.append(
         bodies.requested(actor="alice", source="cli", by="alice", os_user="alice", ref="", delivery=None,
@@ -95,6 +145,6 @@ def claim(scene: Scene, host: str, *, proven: Sequence[int]) -> Scene:
         clock=clock,
         predecessor=None, proven=proven,
     )  # fmt: skip
-    task, _ = extend(scene.task, (draft,), at=scene.at, epoch=epoch, code=CODE)
+    task = extend(scene.task, (draft,), at=scene.at, epoch=epoch)
     hosts = scene.hosts if scene.task.epoch == 0 else scene.hosts + host
     return replace(scene, task=task, hosts=hosts, sending=None)
