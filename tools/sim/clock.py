@@ -18,9 +18,17 @@ class ManualClock:
         """Let ``act`` happen ``delay_ms`` from now, when time gets there."""
         heapq.heappush(self._due, (self.now_ms + delay_ms, next(self._order), act))
 
+    @property
+    def next_due_ms(self) -> int | None:
+        """When the next thing happens by itself; None: nothing will."""
+        return self._due[0][0] if self._due else None
+
     def advance(self, ms: int) -> None:
         """Pass ``ms`` milliseconds; what falls due happens at its own time, in order."""
-        end = self.now_ms + ms
+        self.pass_to(self.now_ms + ms)
+
+    def pass_to(self, end: int) -> None:
+        """Let it be ``end``, in milliseconds; what falls due happens at its own time, in order."""
         while self._due and self._due[0][0] <= end:
             at, _, act = heapq.heappop(self._due)
             self.now_ms = max(self.now_ms, at)

@@ -1,0 +1,19 @@
+"""The errors of this room.
+
+SimulationError
+└── EndlessError  a world went on for more turns than any world needs
+
+Gone is no error: it unwinds an actor that is never to run again, and nothing but the scheduler catches it.
+"""
+
+
+class SimulationError(Exception):
+    """The simulator itself is at fault, or was asked for something that it does not know."""
+
+
+class EndlessError(SimulationError):
+    """A world went on for more turns than any world needs: something in it does not come to rest."""
+
+
+class Gone(BaseException):  # noqa: N818 - no error: what a process does not do any more once it is dead
+    """This actor does not run any more: killed, or its world is over."""
