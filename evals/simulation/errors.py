@@ -15,5 +15,5 @@ class EndlessError(SimulationError):
     """A world went on for more turns than any world needs: something in it does not come to rest."""
 
 
-class Gone(BaseException):  # noqa: N818 - no error: what a process does not do any more once it is dead
+class Gone(BaseException):
     """This actor does not run any more: killed, or its world is over."""

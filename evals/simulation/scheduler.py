@@ -160,7 +160,7 @@ class Scheduler:
     # --- whose turn it is
 
     def _me(self) -> Actor:
-        assert self.current is not None  # noqa: S101 - asked by an actor
+        assert self.current is not None
         return self.current
 
     def _alarm(self, actor: Actor, ms: int) -> None:
@@ -203,7 +203,7 @@ class Scheduler:
                 self._main.release()
             else:
                 self._hand_to(following)
-            assert me.baton is not None  # noqa: S101 - it runs
+            assert me.baton is not None
             me.baton.lock.acquire()
         self.current = me
         if me.doomed:

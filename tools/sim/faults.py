@@ -15,6 +15,11 @@
 | claimed      | no            | a success                                           |
 | garbage      | yes           | a success with a body that is none                  |
 | truncated    | yes           | a success with half of a body                       |
+| throttled    | no            | 429, to be asked again in a year                    |
+| conflict     | no            | 409                                                 |
+| slow         | after delay   | the answer, or a timeout where it takes too long    |
+| stale        | no            | a read: how it was ``delay_ms`` ago                 |
+| no_return    | after delay   | nothing: the call does not come back                |
 """
 
 from dataclasses import dataclass
@@ -35,9 +40,18 @@ KINDS: Final = frozenset(
         "claimed",
         "garbage",
         "truncated",
+        "throttled",
+        "conflict",
+        "slow",
+        "stale",
+        "no_return",
     }
 )
-STATUS: Final = {"not_applied": 503, "refused": 422, "forbidden": 403, "error_before": 500}
+STATUS: Final = {
+    "not_applied": 503, "refused": 422, "forbidden": 403, "error_before": 500, "throttled": 429,
+    "conflict": 409,
+}  # fmt: skip
+HEADERS: Final = {"throttled": {"retry-after": "31536000"}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

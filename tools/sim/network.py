@@ -4,11 +4,11 @@ Because the real adapters run on top of it, a fake tool differs from the real on
 """
 
 from dataclasses import replace
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, runtime_checkable
 
 from tools.http_client import MAX_BODY_BYTES, HttpAnswer, HttpFailure, HttpRequest
 from tools.sim.clock import ManualClock
-from tools.sim.faults import STATUS, Fault, Faults
+from tools.sim.faults import HEADERS, STATUS, Fault, Faults
 
 _LOST: Final = HttpFailure(bytes_left=True, code="connection_lost", detail="connection lost")
 _TIMEOUT: Final = HttpFailure(bytes_left=True, code="timeout", detail="no whole answer in time")
@@ -29,6 +29,19 @@ class Host(Protocol):
     def pretend(self, request: HttpRequest) -> HttpAnswer:
         """Answer as if it had been done, and do nothing."""
         ...
+
+
+@runtime_checkable
+class Lagging(Protocol):
+    """A target whose reads may come from a replica that lags behind."""
+
+    def serve_past(self, request: HttpRequest, ago_ms: int) -> HttpAnswer:
+        """Answer a read as it was ``ago_ms`` milliseconds ago."""
+        ...
+
+
+class NeverBack(BaseException):
+    """The call does not come back, whatever lands of it."""
 
 
 class Network:
@@ -71,7 +84,7 @@ class Network:
     ) -> HttpAnswer | HttpFailure:
         timeout_ms = int(timeout_s * 1000)
         if fault.kind in STATUS:
-            return HttpAnswer(status=STATUS[fault.kind], headers={}, body=b"")
+            return HttpAnswer(status=STATUS[fault.kind], headers=HEADERS.get(fault.kind, {}), body=b"")
         if fault.kind == "hang":
             self._clock.advance(timeout_ms)
             return _TIMEOUT
@@ -80,7 +93,14 @@ class Network:
         if fault.kind == "late_dropped":
             self._clock.after(fault.delay_ms, lambda: host.serve(request))
             return _LOST
-        if fault.kind == "late":
+        if fault.kind == "no_return":
+            self._clock.after(fault.delay_ms, lambda: host.serve(request))
+            raise NeverBack
+        if fault.kind == "stale":
+            return (
+                host.serve_past(request, fault.delay_ms) if isinstance(host, Lagging) else host.serve(request)
+            )
+        if fault.kind in ("late", "slow"):
             if fault.delay_ms >= timeout_ms:
                 self._clock.after(fault.delay_ms, lambda: host.serve(request))
                 self._clock.advance(timeout_ms)

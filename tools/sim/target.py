@@ -91,14 +91,19 @@ class SimTarget:
         return _json(HTTPStatus.OK, self._shown(name))
 
     def _shown(self, name: str) -> dict[str, Any]:
-        thing = self.things.get(name, Thing())
+        seen = self._seen(name)
+        thing = seen if seen is not None else Thing()
         return {
             "id": name,
-            "exists": name in self.things,
+            "exists": seen is not None,
             "value": thing.value,
             "version": thing.version,
             "etag": f"v{thing.version}",
         }
+
+    def _seen(self, name: str) -> Thing | None:
+        """What whoever looks at a thing sees of it."""
+        return self.things.get(name)
 
 
 def _json(status: HTTPStatus, body: dict[str, Any]) -> HttpAnswer:
