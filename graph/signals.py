@@ -13,7 +13,7 @@ from graph.session import Session
 from policies import decisions, flight
 from policies.decisions import Proposal, Refusal
 from policies.situation import Situation
-from state import bodies
+from state import bodies, instants
 from state.entry import Draft, Role
 from state.errors import LedgerError
 from state.ledger.port import Payload, Signal
@@ -158,6 +158,8 @@ def _confirm(session: Session, signal: Signal) -> Folded:
     asked = session.task.confirmations.get(signal.body["op"])
     if asked is None or asked.answer is not None or asked.digest != signal.body["digest"]:
         return _refuse(signal, "nothing_to_confirm", "nobody asked for exactly this")
+    if instants.seconds_between(asked.expires_at, signal.at) > 0:
+        return _refuse(signal, "nothing_to_confirm", f"the question expired at {asked.expires_at}")
     if not _human_roles(session, signal.by) & _deciders(session):
         return _refuse(signal, "not_a_decider", f"{signal.by} may not confirm here")
     answer = "yes" if signal.body["answer"] == "yes" else "no"

@@ -27,7 +27,7 @@ from state.reading import read_task
 from state.task import Clock, Escalation, Task
 
 GOALS: Final = (3, 5, 8)
-_ACTS: Final = 40
+_ACTS: Final = 14
 _SOON_MS: Final = (500, 5_000, 20_000, 60_000)
 _LATER_MS: Final = (2_000, 20_000, 90_000, 200_000)
 _WRONG: Final = "sha256:" + "7" * 64

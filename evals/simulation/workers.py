@@ -258,7 +258,7 @@ class Crew:
 
     def _seen(self, process: SimProcess, task: Task) -> None:
         process.kind = task.operations[-1].last.tool if task.operations else ""
-        if self.poisoned and task.idle_claims and task.run == self.kept.accepted[0]:
+        if self.poisoned and task.idle_claims and task.run in self.kept.accepted[:1]:
             self.poisoned -= 1
             self.kill(process, "poisoned by its run")
 
