@@ -156,9 +156,7 @@ class App:
         return self.policies.now().people()
 
 
-def verifier(
-    kit: Kit, gateway: Gateway, holder: Holder, *, clock: Callable[[], Clock] = clock
-) -> Verifier:
+def verifier(kit: Kit, gateway: Gateway, holder: Holder, *, clock: Callable[[], Clock] = clock) -> Verifier:
     """The verifier of a run, which reads through ``gateway`` as itself; a denied read is an entry."""
 
     def read(call: Call) -> Reply:

@@ -173,6 +173,7 @@ class Gateway:
 
         A denial that does not pass by itself is an entry. ``context.reads`` go into the intent.
         """
+        began_ms = self._clock_ms()  # before the guards: what they allowed is not sent much later
         call = _frozen(call)
         tool = self._find(call.tool)
         context = replace(
@@ -193,7 +194,7 @@ class Gateway:
             context=context,
             contract=tool.contract,
             credential=tool.contract.credentials.get(Role.EXECUTOR.value, NO_CREDENTIAL),
-            began_ms=self._clock_ms(),
+            began_ms=began_ms,
         )
         try:
             journal.append(self._intent(journal, decided), stop_scopes=_scopes(journal.task, call))

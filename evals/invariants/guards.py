@@ -9,6 +9,7 @@ from evals.invariants.limits import NO_TERMS
 from evals.invariants.report import Findings, Found, Lacking
 from evals.invariants.story import Story
 from evals.invariants.times import came_before
+from policies.plan import SEND_WINDOW_MS
 from state.entry import Entry, Kind, Role
 
 _SLACK_MS: Final = 1_000
@@ -30,6 +31,8 @@ def guarded(evidence: Evidence) -> Findings:
             continue
         for entry in story.intents:
             yield from _outside(story, entry, terms, "pinned")
+            if entry.seq in story.never_sent:
+                continue  # what is in force was asked before the intent, and is too old to send by
             if not any(not list(_outside(story, entry, t, "")) for t in _present(evidence, story, entry)):
                 yield Found(story.run, entry.seq, f"{entry.body['op']} is not allowed by what is in force")
             yield from _requester(evidence, story, entry, terms)
@@ -86,9 +89,13 @@ def _segment_fits(pattern: str, text: str) -> bool:
 
 
 def _in_force(evidence: Evidence, story: Story, entry: Entry, scope: str) -> Iterator[str | None]:
-    """Every digest of a scope that was in force at some moment since the entry before this one."""
+    """Every digest of a scope that was in force at some moment since the entry before this one.
+
+    Or, where that is later, within the time that may lie between the guards' verdict and the send.
+    """
     before = story.before(entry.seq)
-    since = evidence.when(before if before is not None else entry)
+    ms = evidence.when(entry).ms - SEND_WINDOW_MS
+    since_ms = min(ms, evidence.when(before).ms) if before is not None else ms
     slack = 0 if evidence.ordered else _SLACK_MS
     digest: str | None = None
     changes: Sequence[Change] = [c for c in evidence.approvals.changes if c.scope == scope]
@@ -96,7 +103,7 @@ def _in_force(evidence: Evidence, story: Story, entry: Entry, scope: str) -> Ite
         when = evidence.when(change.entry)
         if not came_before(evidence, when, evidence.when(entry)):
             break
-        if when.ms >= since.ms - slack:
+        if when.ms >= since_ms - slack:
             yield digest
         digest = change.to
     yield digest

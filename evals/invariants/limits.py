@@ -8,6 +8,7 @@ from evals.invariants.evidence import Evidence, ms_of
 from evals.invariants.report import Findings, Found, Lacking
 from evals.invariants.story import Story
 from evals.invariants.times import said_ms
+from policies.plan import SEND_WINDOW_MS
 from policies.step import Retry
 from state.entry import Entry, Kind
 
@@ -69,7 +70,8 @@ def _time(story: Story, terms: Terms) -> Iterator[Found]:
         if claimed and last is not None:
             spent += _counted_ms(last, entry, waits)
         forward = entry.kind is Kind.INTENT and entry.body["undoes"] is None and not entry.body["granted"]
-        if forward and spent > terms.runbook.limits.deadline_ms:
+        forward = forward and entry.seq not in story.never_sent
+        if forward and spent > terms.runbook.limits.deadline_ms + SEND_WINDOW_MS:
             yield Found(story.run, entry.seq, f"a forward write {spent} ms into the run")
         claimed = claimed or entry.kind is Kind.CLAIMED
         if entry.kind is Kind.ESCALATED:

@@ -143,6 +143,16 @@ class Story:
         """Every write that was about to be sent, in order."""
         return self.all(Kind.INTENT)
 
+    @cached_property
+    def never_sent(self) -> frozenset[int]:
+        """The intents (by seq) of which the outcome says that nothing left."""
+        unsent = {
+            (e.body["op"], e.body["attempt"])
+            for e in self.all(Kind.OUTCOME)
+            if e.body["outcome"] == "not_sent"
+        }
+        return frozenset(e.seq for e in self.intents if (e.body["op"], e.body["attempt"]) in unsent)
+
     @property
     def ended(self) -> bool:
         """Whether an entry says that it has ended."""

@@ -1,6 +1,6 @@
 """What a simulated desk can be asked for: runbooks of one to four writes, and the connector they go through.
 
-A shape is a number. It says everything about a runbook but its inputs, so that shapes are made once a process.
+A shape is a number. It says all of a runbook but its inputs, so that shapes are made once a process.
 Step ``k`` writes to the thing ``{inputs.thing}-k``; a runbook brings each from 0 to its goal.
 """
 
@@ -179,7 +179,7 @@ def _step(number: int, rng: Random) -> tuple[dict[str, Any], StepShape]:
     after = ["not_applied", "unverified"] if kind == "set" and rng.random() < _ODD else ["not_applied"]
     checked = not (kind in ("none", "native_key") and rng.random() < 0.2)  # noqa: PLR2004
     optional = rng.random() < 0.15  # noqa: PLR2004
-    document = {
+    document: dict[str, Any] = {
         "id": name,
         "tool": f"things.{kind}" if kind == "set" else f"things.add_{kind}",
         "with": given,

@@ -16,4 +16,4 @@ class EndlessError(SimulationError):
 
 
 class Gone(BaseException):
-    """This actor does not run any more: killed, or its world is over."""
+    """Its actor does not run any more: killed, or its world is over."""

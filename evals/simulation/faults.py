@@ -55,7 +55,7 @@ class WireFaults(Faults):
         self._longest_ms, self._lag_ms = longest_ms, lag_ms
         self._favourite = rng.choice(WRITES)
         self.on = True
-        self.meets: Callable[[str], None] = lambda fault: None
+        self.meets: Callable[[str], None] = lambda _fault: None
 
     def take(self, tool: str) -> Fault | None:
         """Draw for one call of ``tool``; a world has a fault that it prefers."""

@@ -23,7 +23,7 @@ class Told:
 
 @dataclass(kw_only=True)
 class Kept:
-    """Everything that became true in one world, counted. ``met``: what was met how often, for the coverage."""
+    """All that became true in one world, counted. ``met``: what was met how often, for the coverage."""
 
     scheduler: Scheduler
     count: int = 0

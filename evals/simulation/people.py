@@ -1,4 +1,4 @@
-"""Everybody around the runs of a world: who asks, who decides, who owns the desk, and who knows nothing of it."""
+"""Everybody around the runs of a world: who asks, who decides, who owns the desk, who knows nothing."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from random import Random
 from typing import Any, Final
 
 from evals.invariants.evidence import Delivery
-from evals.simulation.books import Shape, shape
+from evals.simulation.books import Shape
 from evals.simulation.desk import CHANGES, Desk, approved, candidate, people
 from evals.simulation.keeping import Kept
 from evals.simulation.ledger import CODE, SimLedger
@@ -31,6 +31,9 @@ _ACTS: Final = 14
 _SOON_MS: Final = (500, 5_000, 20_000, 60_000)
 _LATER_MS: Final = (2_000, 20_000, 90_000, 200_000)
 _WRONG: Final = "sha256:" + "7" * 64
+
+
+_STRANGER: Final = 0.05
 
 
 @dataclass(kw_only=True)
@@ -66,8 +69,11 @@ class People:
         rng = self.rng
         one, thing, goal = rng.choice(self.shapes), rng.choice(self.things), rng.choice(GOALS)
         request = Request(
-            asker=Asker(name=rng.choice(("ann", "ann", "ann", "tom")), how="as", os_user="ann"), source="cli",
-            delivery=delivery, runbook=one.ref, inputs={"thing": thing, "goal": goal}, text_door=False,
+            asker=Asker(name="tom" if rng.random() < _STRANGER else "ann", how="as", os_user="ann"),
+            source="cli",
+            # a delivery that attaches to a run for the same need is not kept as one yet (docs/simulation.md)
+            delivery=None if one.book.value.once else delivery, runbook=one.ref,
+            inputs={"thing": thing, "goal": goal}, text_door=False,
         )  # fmt: skip
         intake = Intake(
             ledger=self.ledger, in_force=self.desk.now, model=self.desk.model, new_id=self.new_id,
@@ -77,12 +83,11 @@ class People:
         conflict = done.rejected is not None and done.rejected.code == "delivery_conflict"
         what = done.rejected.code if done.rejected else "attached" if done.attached else "accepted"
         self.kept.tell(f"asks for {one.ref} on {thing} to {goal} as {delivery}: {what}, run {done.run[-4:]}")
-        self.kept.deliveries.append(
-            Delivery(
-                source="cli", delivery=delivery, digest=request.digest,
-                answer="conflict" if conflict else done.run,
+        if request.delivery:
+            answer = "conflict" if conflict else done.run
+            self.kept.deliveries.append(
+                Delivery(source="cli", delivery=delivery, digest=request.digest, answer=answer)
             )
-        )  # fmt: skip
         if done.run not in self.kept.accepted:
             self.kept.accepted.append(done.run)
         if done.rejected is None and not done.attached:

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 from ulid import ULID
 
+from evals.bugs.hunt import BUGS
 from evals.invariants.evidence import Calm, Evidence, Goal, World
 from evals.invariants.report import Violation
 from evals.invariants.table import ALL, check
@@ -42,7 +43,7 @@ Driver = Literal["fast", "graph"]
 SPAN_MS: Final = 40 * 60_000
 CALM_AFTER_MS: Final = 8 * 60_000
 BOUND_MS: Final = 60 * 60_000
-"""B: the longest deadline (30 minutes), the longest model waits, quarantines and leases, and as much again."""
+"""B: the longest deadline (30 minutes), model waits, quarantines and leases, and as much again."""
 
 _BROKEN_PROMISES: Final = frozenset({3, 12})
 """What cannot hold where a target does not keep its contract, or a human does not say what is."""
@@ -163,7 +164,7 @@ class Play:
         spawn("pager", self._looks)
 
     def _random(self, what: str) -> Random:
-        return Random(f"{self.seed}/{what}")  # noqa: S311 - a simulation is meant to be foreseeable
+        return Random(f"{self.seed}/{what}")
 
     def play(self) -> None:
         """Let everything happen."""
@@ -315,8 +316,6 @@ def run_seed(
     """Play the world of ``seed`` and judge it. ``bugs``: seeded ones, by name, to be in it."""
     with ExitStack() as stack:
         if bugs:
-            from evals.bugs import BUGS
-
             desks.forget()
             stack.callback(desks.forget)
             for name in bugs:

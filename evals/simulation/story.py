@@ -8,7 +8,8 @@ from state.ledger.port import Query
 from tools.sim.world import EPOCH_MS
 
 _SHOWN = (
-    "op", "attempt", "outcome", "code", "verdict", "settles", "licence", "scope", "check", "observed", "reason",
+    "op", "attempt", "outcome", "code", "verdict", "settles", "licence", "scope", "check", "observed",
+    "reason",
     "row", "until", "choice", "by", "id", "kind", "refused", "state", "step", "to", "worker", "predecessor",
     "taken", "problem", "conflicts", "holds", "send_by", "key",
 )  # fmt: skip
@@ -20,7 +21,9 @@ def story_of(outcome: Outcome) -> Iterator[str]:
     honest = "keeps its contract" if play.honest else "breaks its contract, and people do not say what is"
     yield f"seed {outcome.seed}, {outcome.mode}, {outcome.driver}: the target {honest}"
     for one in play.people.shapes:
-        steps = ", ".join(f"{told.id} {told.kind}{' (optional)' if told.optional else ''}" for told in one.steps)
+        steps = ", ".join(
+            f"{told.id} {told.kind}{' (optional)' if told.optional else ''}" for told in one.steps
+        )
         horizon = f"longest request {one.longest_ms} ms, read lag {one.lag_ms} ms, keys {one.window_ms} ms"
         yield f"  {one.ref} ({one.mode}): {steps}; {horizon}"
     lines = [(told.when.order, told.when.ms, told.who, told.what) for told in play.kept.story]
@@ -41,4 +44,8 @@ def _entry(entry: Entry) -> str:
     if entry.kind in (Kind.APPROVED, Kind.LOADED):
         body = {"scope": entry.body.get("scope", "")}
     told = ", ".join(f"{name} {value}" for name, value in body.items())
-    return f"{entry.run[-4:]}/{entry.seq} {entry.kind} [{entry.role} {entry.actor}, epoch {entry.epoch}] {told}"[:400]
+    return (
+        f"{entry.run[-4:]}/{entry.seq} {entry.kind} [{entry.role} {entry.actor}, epoch {entry.epoch}] {told}"[
+            :400
+        ]
+    )

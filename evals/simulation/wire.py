@@ -1,4 +1,4 @@
-"""The way to the target, and the target: what arrives there is kept, whoever sent it and whenever it lands."""
+"""The way to the target, and the target: what arrives is kept, whoever sent it, whenever it lands."""
 
 import json
 import re

@@ -1,7 +1,7 @@
 """Worker processes of a world: the real engine, claims and leases on hosts with clocks of their own.
 
-A process can be killed at any step, be stopped and go on later, and be started anew. On one host its death can
-be proven, or be made so where its lease is over; of a process on another host nothing can be proven.
+A process can be killed at any step, be stopped and go on later, and be started anew. On one host its death
+can be proven, or be made so where its lease is over; of a process on another host nothing can be proven.
 """
 
 from collections.abc import Callable
@@ -152,6 +152,8 @@ class Crew:
         """The process goes on, if it still is one."""
         process.frozen = False
         self.scheduler.freeze(process.name, frozen=False)
+        if process.alive and not process.lease.lost:
+            process.lease.may_fence()  # the thread that renews has overslept, and is the first to run
 
     def proves(self, process: Process, me: Process, *, lease_over: bool) -> Ended:
         """What the kernel of a host says of a process there (``remit.worker.fence.prove``)."""
@@ -196,7 +198,8 @@ class Crew:
     def _begin(self, process: SimProcess) -> None:
         host, now = process.host, self.ledger.now()
         process.worker = Worker(
-            id=process.name, boot_id=host.boot_id, pid_ns=host.boot_id, pid=process.pid, start_time=process.pid,
+            id=process.name, boot_id=host.boot_id, pid_ns=host.boot_id, pid=process.pid,
+            start_time=process.pid,
             uid=1000, lock_file=f"{process.name}.lock", lease_until=after(now, self.lease_s),
             lease_s=self.lease_s,
         )  # fmt: skip
@@ -217,7 +220,7 @@ class Crew:
         process.lease = lease
         process.engine = Engine(
             claimant=claimant, ready=lambda task: self.desk.kit(task.pins), drive=self.drive,
-            session=lambda holder, sleep: self._session(process, holder),
+            session=lambda holder, _sleep: self._session(process, holder),
             _failures=_Reported(seconds, self._failed),
         )  # fmt: skip
         process.suspects = Suspects(ledger=self.ledger, clock=seconds)
@@ -244,7 +247,7 @@ class Crew:
         engine = process.engine
         process.point = "idle"
         try:
-            engine.claimant.bury()
+            engine.look_around()
         except FencedError:
             return False
         for info, suspected in process.suspects.first(self.ledger.claimable(limit=10)):

@@ -1,6 +1,7 @@
 """The desk of the storm: one runbook a dedupe kind, and one connector to the target."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -61,7 +62,7 @@ id: %(id)s
 version: 1
 title: Add a number to a thing, once
 owner: role:owner
-triggers: {}
+triggers: {chat: ["%(id)s {thing} to {goal}"]}
 inputs:
   thing: {type: string, pattern: "^[a-z0-9-]{1,64}$"}
   goal: {type: integer, minimum: 1, maximum: 1000}
@@ -98,7 +99,7 @@ SET_TOOL: Final = """\
     repeatable: true
     arguments:
       thing: {type: string, pattern: "^[a-z0-9-]{1,64}$"}
-      number: {type: integer, minimum: 1, maximum: 1000}
+      number: {type: integer, minimum: 0, maximum: 1000}
     request: {method: POST, path: "/read_back/{thing}/set", json: {number: "{number}"}}
     timeout: %(patience)dms
     dedupe: {kind: read_back}
@@ -113,14 +114,14 @@ id: storm-restart
 version: 1
 title: Stop a thing and start it
 owner: role:owner
-triggers: {}
+triggers: {chat: ["storm-restart {thing} to {goal}"]}
 inputs:
   thing: {type: string, pattern: "^[a-z0-9-]{1,64}$"}
   goal: {type: integer, minimum: 1, maximum: 1000}
 observe:
   seen: {tool: things.get, with: {thing: "{inputs.thing}"}}
 authority: {tools: [things.get, things.set]}
-limits: {deadline: 10m, writes: 4}
+limits: {deadline: 10m, writes: %(writes)d}
 preconditions:
   - {id: not-running, expect: seen.value != inputs.goal, otherwise: complete}
 steps:
@@ -133,7 +134,7 @@ steps:
       applied_when: seen.value == %(stopped)d
       absent_when: seen.value == attempt.seen.value && seen.version == attempt.seen.version
       tries: {max: 3, every: 300ms}
-    retry: {budget: 1, after: [not_applied], backoff: {initial: 100ms, factor: 2, max: 400ms, jitter: full}}
+    retry: {budget: %(budget)d, after: [not_applied], backoff: {initial: 100ms, max: 400ms, jitter: full}}
     verify: [{id: stopped, expect: seen.value == %(stopped)d, within: 1s, every: 200ms}]
     rollback: {possible: false, why: It was down.}
   - id: start
@@ -145,7 +146,7 @@ steps:
       applied_when: seen.value == inputs.goal
       absent_when: seen.value == attempt.seen.value && seen.version == attempt.seen.version
       tries: {max: 3, every: 300ms}
-    retry: {budget: 1, after: [not_applied], backoff: {initial: 100ms, factor: 2, max: 400ms, jitter: full}}
+    retry: {budget: %(budget)d, after: [not_applied], backoff: {initial: 100ms, max: 400ms, jitter: full}}
     verify: [{id: started, expect: seen.value == inputs.goal, within: 1s, every: 200ms}]
     rollback: {possible: false, why: It was down.}
 completion:
@@ -193,49 +194,81 @@ def runbook_id(kind: str) -> str:
     return f"storm-{kind.replace('_', '-')}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """What a contract and a runbook say of time and tries. ``budget``: sends of a step after the first."""
+
+    patience_ms: int = PATIENCE_MS
+    longest_ms: int = LONGEST_MS
+    budget: int = BUDGET
+
+
+STORM: Final = Terms()
+
+
 def write_desk(folder: Path, *, lease_s: float = 15.0) -> None:
-    """Write all files of the desk into ``folder``; nothing of it is approved yet."""
-    for kind in KINDS:
-        place = folder / "runbooks" / runbook_id(kind)
+    """Write all files of the storm's desk into ``folder``; nothing of it is approved yet."""
+    books = {runbook_id(kind): runbook(kind) for kind in KINDS}
+    tools = [write_tool(kind) for kind in KINDS]
+    write_files(folder, {**books, runbook_id("restart"): restart()}, [*tools, set_tool()], lease_s=lease_s)
+
+
+def write_files(
+    folder: Path, runbooks: Mapping[str, str], tools: Sequence[str], *, lease_s: float = 15.0
+) -> None:
+    """Write a desk that delegates ``runbooks`` (text by id) over one connector with ``tools`` into it."""
+    for name, text in runbooks.items():
+        place = folder / "runbooks" / name
         place.mkdir(parents=True, exist_ok=True)
-        (place / "runbook.yaml").write_text(_runbook(kind))
-    restart = folder / "runbooks" / "storm-restart"
-    restart.mkdir(exist_ok=True)
-    (restart / "runbook.yaml").write_text(RESTART % {"stopped": STOPPED, "patience": PATIENCE_MS})
+        (place / "runbook.yaml").write_text(text)
     connectors = folder / "connectors"
     connectors.mkdir(exist_ok=True)
-    set_tool = SET_TOOL % {"patience": PATIENCE_MS, "longest": LONGEST_MS}
-    (connectors / "things.yaml").write_text(CONNECTOR + "".join(_tool(kind) for kind in KINDS) + set_tool)
-    entries = "\n".join(ENTRY % {"id": runbook_id(kind)} for kind in (*KINDS, "restart"))
+    (connectors / "things.yaml").write_text(CONNECTOR + "".join(tools))
+    entries = "\n".join(ENTRY % {"id": name} for name in runbooks)
     (folder / "delegation.yaml").write_text(DELEGATION % {"user": os_user(), "entries": entries})
     (folder / "remit.toml").write_text(SETTINGS % {"lease_s": lease_s})
 
 
-def _runbook(kind: str) -> str:
+def runbook(kind: str, terms: Terms = STORM) -> str:
+    """Write the runbook that adds a number once by a tool of that dedupe kind."""
     conditional = kind == "conditional_write"
     return RUNBOOK % {
         "id": runbook_id(kind),
         "kind": kind,
-        "writes": BUDGET + 1,
-        "attempts": ATTEMPTS_ON_THING,
-        "budget": BUDGET,
-        "patience": PATIENCE_MS,
+        "writes": terms.budget + 1,
+        "attempts": terms.budget + 2,
+        "budget": terms.budget,
+        "patience": terms.patience_ms,
         "etag": ', etag: "{attempt.seen.etag}"' if conditional else "",
         "probe": "" if kind == "none" else PROBE,
     }
 
 
-def _tool(kind: str) -> str:
+def restart(terms: Terms = STORM) -> str:
+    """Write the runbook that sets a state and then another."""
+    writes = 2 * (terms.budget + 1)
+    return RESTART % {
+        "stopped": STOPPED, "patience": terms.patience_ms, "budget": terms.budget, "writes": writes
+    }  # fmt: skip
+
+
+def write_tool(kind: str, terms: Terms = STORM) -> str:
+    """Write the tool that adds under that dedupe kind."""
     conditional = kind == "conditional_write"
     return WRITE_TOOL % {
         "kind": kind,
         "verb": VERBS.get(kind, "add"),
         "dedupe": DEDUPE[kind],
-        "patience": PATIENCE_MS,
-        "longest": LONGEST_MS,
+        "patience": terms.patience_ms,
+        "longest": terms.longest_ms,
         "etag_argument": 'etag: {type: string, pattern: "^v[0-9]+$"}' if conditional else "",
         "etag_header": ', headers: {If-Match: "{etag}"}' if conditional else "",
     }
+
+
+def set_tool(terms: Terms = STORM) -> str:
+    """Write the tool that sets a thing, however often."""
+    return SET_TOOL % {"patience": terms.patience_ms, "longest": terms.longest_ms}
 
 
 def found(folder: Path, env: Mapping[str, str]) -> None:

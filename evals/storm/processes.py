@@ -16,6 +16,7 @@ ROOT: Final = Path(__file__).parents[2]
 KILL_AT: Final = "STORM_KILL_AT"  # what the driver reads
 PAUSE_AT: Final = "STORM_PAUSE_AT"
 BUG: Final = "STORM_BUG"
+TRACE: Final = "STORM_TRACE"
 KILLED: Final = -signal.SIGKILL
 
 
@@ -50,10 +51,15 @@ class Child:
 
     id: str
     out: Path
+    err: Path
     started: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
     pid: int = 0
     exit: int | None = None
+
+    def said(self) -> str:
+        """What it has printed so far, on both streams."""
+        return "".join(p.read_text(errors="replace") for p in (self.out, self.err) if p.exists())
 
     def wait(self, within_s: float) -> int | None:
         """Wait for its end; None when it still runs."""
@@ -80,12 +86,13 @@ class Nursery:
 
     def start(self, name: str, *argvs: Sequence[str], env: Mapping[str, str] | None = None) -> Child:
         """Start a process that carries out the command lines in ``argvs`` one after another."""
-        child = Child(id=name, out=self._folder / f"{name}.out")
+        child = Child(id=name, out=self._folder / f"{name}.out", err=self._folder / f"{name}.err")
         command = {
             "id": name,
             "argv": [list(argv) for argv in argvs],
             "env": {**self._env, **(env or {})},
             "out": str(child.out),
+            "err": str(child.err),
         }
         with self._lock:
             self._children[name] = child

@@ -142,7 +142,7 @@ def _submitted(
         argvs = [["run", desk.runbook_id(case.kind), *desk.inputs(case.thing), "--detach"] for case in cases]
         child = children.start("submit", *argvs)
         code = child.wait(PATIENCE_S * 3)
-        assert code == 0, f"submitting ended with {code}: {child.out.read_text()[-2000:]}"
+        assert code == 0, f"submitting ended with {code}: {child.said()[-2000:]}"
 
 
 def _must(done: Finished) -> None:

@@ -1,8 +1,8 @@
 """Real remit processes without the second that each would need to start: forked from a warmed-up one.
 
-Reads a JSON line for each process to start: ``{id, argv: [[...], ...], env: {...}, out: FILE}``, and answers
- ``{id, pid}`` and, when it has ended, ``{id, exit}`` (negative: the signal). The child carries out the
-command lines one after another, as ``remit`` would. It is forked while this process has one thread and no
+Reads a JSON line for each process to start: ``{id, argv: [[...], ...], env: {...}, out: FILE, err: FILE}``,
+and answers ``{id, pid}`` and, when it has ended, ``{id, exit}`` (negative: the signal). The child
+carries out the command lines one after another, as ``remit`` would. It is forked while this process has one thread and no
 file, database or connection of remit's open, so it differs from a fresh start in nothing but its imports.
 """
 
@@ -16,15 +16,25 @@ import threading
 from typing import Any, Final
 
 from evals.storm import driver
+from policies.expressions import compile_expression
 from remit.cli.app import run
 
 LOOK_S: Final = 0.02
 
 
+WARM: Final = (
+    "graph.runner", "remit.bootstrap", "remit.worker.engine", "remit.cli.following", "remit.views",
+    "state.ledger.sql.opening", "state.ledger.audit", "tools.adapters.catalog",
+    "tools.adapters.http_connector",
+    "tools.adapters.http_get", "tools.adapters.supervisor", "tools.desk_modules", "celpy",
+)  # fmt: skip
+
+
 def warm_up() -> None:
-    """Import what a worker needs, and nothing more: no file is opened."""
-    for module in ("graph.runner", "remit.bootstrap", "remit.worker.engine"):
+    """Import what a worker needs, read an expression once, and nothing more: no file is opened."""
+    for module in WARM:
         importlib.import_module(module)
+    compile_expression("inputs.thing == 1")
 
 
 def become(command: dict[str, Any]) -> int:
@@ -81,10 +91,9 @@ class Zygote:
 def _run(command: dict[str, Any]) -> None:
     code = 1
     try:
-        out = os.open(command["out"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        nothing = os.open(os.devnull, os.O_RDONLY)
-        for source, place in ((nothing, 0), (out, 1), (out, 2)):
-            os.dup2(source, place)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        for stream, place in (("out", 1), ("err", 2)):
+            os.dup2(os.open(command[stream], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), place)
         code = become(command)
         sys.stdout.flush()
         sys.stderr.flush()

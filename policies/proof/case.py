@@ -108,6 +108,22 @@ class Case:
         return (step.write,) if step.undo is None else (step.write, step.undo)
 
     @cached_property
+    def settable(self) -> frozenset[Place]:
+        """Places where doing by hand what the run does, before or after it, comes to the same."""
+        once = (DedupeKind.NATURAL_KEY, DedupeKind.CONDITIONAL_WRITE)
+        return frozenset(
+            place
+            for place in self.places
+            if (w := self.plan.steps_by_id[place[0]].write).sets_state or w.kind in once
+        )
+
+    @cached_property
+    def patience_ms(self) -> int:
+        """How long the longest check is asked, or has to hold."""
+        of_steps = (c for place in self.places for w in self._writes(place) for c in w.checks)
+        return max((max(c.within_ms, c.hold_ms) for c in (*of_steps, *self.plan.completion)), default=0)
+
+    @cached_property
     def writes_bind(self) -> bool:
         """``limits.writes`` may run out before the budgets of the steps do."""
         worst = sum(self.plan.steps_by_id[p[0]].write.budget + 1 for p in self.places)

@@ -37,7 +37,7 @@ def human_acts(scene: Scene, case: Case, move: moves.Wait) -> Iterator[Next]:
         yield from _confirms(scene, move)
         return
     yield from _attests(scene)
-    yield from _repairs(scene)
+    yield from _repairs(scene, case)
     yield from _decides(scene, case)
 
 
@@ -69,12 +69,15 @@ def _attests(scene: Scene) -> Iterator[Next]:
     yield f"a human has seen to it that {who} is dead, and says so", scene.append(said, world=world)
 
 
-def _repairs(scene: Scene) -> Iterator[Next]:
+def _repairs(scene: Scene, case: Case) -> Iterator[Next]:
     """By hand, and only where the run has not done it: nobody does twice what is there."""
-    if not scene.left.repairs:
+    if not scene.left.repairs or not case.settable:
         return
     left = replace(scene.left, repairs=fewer(scene.left.repairs))
-    yield "a human does it by hand", replace(scene, world=done_by_others(scene.world), left=left)
+    yield (
+        "a human does it by hand",
+        replace(scene, world=done_by_others(scene.world, case.settable), left=left),
+    )
 
 
 def _decides(scene: Scene, case: Case) -> Iterator[Next]:

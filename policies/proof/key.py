@@ -6,19 +6,22 @@ how its effect is known, and in which order it stands. So the steps of a runbook
 their number grows with the steps, not with the product of what may happen in each.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
 from policies import flight
+from policies.checks import Standing
 from policies.moment import Moment
+from policies.plan import CheckPlan
 from policies.proof.case import Case
 from policies.proof.scene import Scene, clock_on
 from policies.situation import Situation
 from state.instants import seconds_between
 from state.outcome import Outcome
-from state.task import Attempt, CheckState, Operation, Status, Task
+from state.task import Attempt, CheckState, Condition, Direction, Operation, Status, Task
 
 _FOREVER_MS: Final = 10**8
+_TICK_MS: Final = 1_000
 
 
 class Names:
@@ -34,28 +37,52 @@ class Names:
 
 def key_of(scene: Scene, case: Case, names: Names) -> tuple[int, ...]:
     """The name of everything that may still come of ``scene``."""
-    moment = scene.moment
-    s = Situation(task=scene.task, plan=case.plan, moment=moment)
+    s = Situation(task=scene.task, plan=case.plan, moment=scene.moment)
+    if (over := _over(s, scene)) is not None:
+        return (names.short(over),)
     settled = {o.id for o in scene.task.operations if _settled(o, s, scene)}
     short = names.short
     return (
         short(_run(s, case)),
         *(short(_operation(o, scene, case, s, settled)) for o in scene.task.operations),
         -1,
-        short(_looks(s, case, settled)),
+        short(_looks(s, scene, case, settled)),
         short(_world(scene, settled)),
         short((scene.left, scene.hosts[-1], scene.posted, scene.stopped, scene.withdrawn, scene.crowded)),
     )
 
 
+def _over(s: Situation, scene: Scene) -> tuple[Any, ...] | None:
+    """What laws still ask of a run that has ended, or that waits for a human who has no word left."""
+    task, world, left = s.task, scene.world, scene.left
+    if task.unsound:
+        return None
+    if task.closed is not None:
+        given_up = tuple(sorted({o.slot for o in task.forward if o.status is Status.LEFT}, key=str))
+        return (
+            task.closed, task.direction, world.cells, world.landed, world.shown, world.woken,
+            tuple((r.op, r.condition - world.version(r.resource)) for r in world.requests),
+            given_up, tuple(sorted(task.left_slots, key=str)), s.unresolved() is not None,
+            task.writes_used(), task.granted,
+        )  # fmt: skip
+    idle = not (left.decisions or left.repairs or left.idle or left.crashes or scene.posted)
+    if task.open_escalation is not None and idle and not world.requests and s.unresolved() is None:
+        return (task.open_escalation.reason, task.direction, world.cells, world.landed)
+    return None
+
+
 def _settled(operation: Operation, s: Situation, scene: Scene) -> bool:
     """Nothing of it is in flight, and no rule looks at more of it than its place and its effect."""
-    if operation.settled is None or any(a.undecided for a in operation.attempts):
+    if not _decided(operation) or any(r.op == operation.id for r in scene.world.requests):
         return False
-    if any(r.op == operation.id for r in scene.world.requests):
-        return False
+    if s.task.direction is Direction.COMPLETING and not scene.left.decisions:
+        return True
     newest = s.operations(s.slot_of(operation))[-1]
     return operation.status is not Status.OPEN or newest.id != operation.id
+
+
+def _decided(operation: Operation) -> bool:
+    return operation.settled is not None and not any(a.undecided for a in operation.attempts)
 
 
 def _run(s: Situation, case: Case) -> tuple[Any, ...]:
@@ -102,78 +129,114 @@ def _operation(
     if operation.id in settled:
         return (*place, operation.known, operation.status, operation.settled is Outcome.SUCCEEDED)
     write, moment = case.plan.write_of(operation.step, operation.undoes), scene.moment
-    first = operation.attempts[0]
-    until = write.key_until_ms()
+    slot = s.slot_of(operation)
+    first, until = operation.attempts[0], write.key_until_ms()
     return (
-        *place, operation.settled, operation.known, operation.observed, operation.status,
+        *place, _alike(operation.settled), operation.known, operation.status,
         operation.judged, operation.ordinal,
-        operation.word, operation.probes, operation.probe_verdict,
-        _since(operation.probed_at, moment, write.probe_every_ms),
+        operation.word,
+        None if _decided(operation) else _probed(operation, moment, write.probe_every_ms),
         s.operation_lag_left_ms(operation),
-        s.backoff_left_ms(operation, s.slot_of(operation)),
-        s.step_used(s.slot_of(operation)),
+        s.backoff_left_ms(operation, slot),
+        s.step_used(slot),
         0 if until is None else _since(first.at, moment, until),
         first.facts["version"] - scene.world.version(case.resource(operation.slot)), first.facts["shown"],
-        tuple(_attempt(a, scene, s) for a in operation.attempts),
+        _answered(operation, s),
+        tuple(_undecided(a, scene) for a in operation.attempts if a.undecided),
     )  # fmt: skip
+
+
+def _alike(outcome: Outcome | None) -> Outcome | None:
+    """What was not sent was not applied."""
+    return Outcome.NOT_APPLIED if outcome is Outcome.NOT_SENT else outcome
+
+
+def _probed(operation: Operation, moment: Moment, every_ms: int) -> tuple[Any, ...]:
+    since = _since(operation.probed_at, moment, every_ms)
+    return (operation.observed, operation.probes, operation.probe_verdict, since)
 
 
 def _index(task: Task, op: str) -> int:
     return next(index for index, o in enumerate(task.operations) if o.id == op)
 
 
-def _attempt(attempt: Attempt, scene: Scene, s: Situation) -> tuple[Any, ...]:
-    outcome = Outcome.NOT_APPLIED if attempt.outcome is Outcome.NOT_SENT else attempt.outcome
-    settled = (
-        outcome,
-        attempt.condition_failed,
-        attempt.follows_unknown,
-        attempt.counts or attempt.seq <= s.decided_seq,
-        attempt.granted,
-    )
-    if not attempt.undecided:
-        return (*settled, attempt.grounded)
+def _answered(operation: Operation, s: Situation) -> tuple[Any, ...]:
+    """What the answers so far still mean: the newest, the newest definite one, and what drew on no budget."""
+    last = operation.last
+    definite = [a.outcome for a in operation.attempts if a.outcome not in (None, Outcome.UNKNOWN)]
+    return (
+        _alike(last.outcome), _alike(definite[-1]) if definite else None, operation.conflicted,
+        last.condition_failed, last.follows_unknown, last.counts, last.granted, last.undecided,
+        s.unpaid_in_a_row(operation),
+    )  # fmt: skip
+
+
+def _undecided(attempt: Attempt, scene: Scene) -> tuple[Any, ...]:
     task, moment = scene.task, scene.moment
     spans = tuple(
         flight.quarantine_left_ms(task, attempt, Moment(at=moment.at, clock=clock_on(host, scene.now)))
         for host in scene.left.hosts
     )
     return (
-        *settled, attempt.counts, attempt.returned is not None, attempt.epoch in task.proven_dead,
+        attempt.condition_failed,
+        attempt.outcome, attempt.returned is not None, attempt.epoch in task.proven_dead,
         scene.hosts[attempt.epoch - 1], attempt.epoch, spans,
         flight.attest_left_ms(task, attempt, moment) if attempt.epoch in task.attested else -1,
     )  # fmt: skip
 
 
-def _looks(s: Situation, case: Case, settled: set[str]) -> tuple[Any, ...]:
-    task, moment = s.task, s.moment
+def _looks(s: Situation, scene: Scene, case: Case, settled: set[str]) -> tuple[Any, ...]:
+    task = s.task
+    firm = not (scene.left.crashes or scene.left.judged or task.rejudged)  # nothing makes it be read again
+    scopes = sorted((scope, states) for scope, states in task.checks.items() if scope not in settled)
     return (
-        tuple(
-            (scope, name, *_check(state, s))
-            for scope, states in sorted(task.checks.items())
-            if scope not in settled
-            for name, state in sorted(states.items())
-        ),
-        tuple(
-            (
-                name, c.verdict, c.tries if c.verdict != "pass" else 0, c.seq > task.tries_since,
-                c.seq > task.read_since, _since(c.at, moment, 1_000) if c.verdict != "pass" else 0,
-            )
-            for name, c in sorted(task.conditions.items())
-        ) if case.plan.preconditions else (),
-    )  # fmt: skip
+        tuple((scope, _checks(scope, states, s, case, firm=firm)) for scope, states in scopes),
+        tuple((name, _condition(c, s)) for name, c in sorted(task.conditions.items())),
+    )
 
 
-def _check(state: CheckState, s: Situation) -> tuple[Any, ...]:
+def _condition(condition: Condition, s: Situation) -> tuple[Any, ...] | None:
+    task = s.task
+    if condition.seq <= task.tries_since:
+        return None  # it is read again from the start
+    current = condition.seq > task.read_since
+    if condition.verdict == "pass":
+        return (current,)
+    return (condition.verdict, condition.tries, current, _since(condition.at, s.moment, _TICK_MS))
+
+
+def _checks(
+    scope: str, states: Mapping[str, CheckState], s: Situation, case: Case, *, firm: bool
+) -> tuple[Any, ...]:
+    """Where the checks of a scope stand; how they came there only while that is open."""
+    if firm and (asked := _asked(scope, s)):
+        standing = s.standing(scope, asked).standing
+        if standing is not Standing.PENDING:
+            return (standing,)
+    return tuple((name, *_check(state, s, case.patience_ms)) for name, state in sorted(states.items()))
+
+
+def _asked(scope: str, s: Situation) -> tuple[CheckPlan, ...]:
+    if scope == "completion":
+        return s.completion_checks()
+    if scope == "rollback":
+        return s.rollback_checks()
+    if scope.startswith("due:"):
+        slot = s.open_slot()
+        return () if slot is None else slot.step.write.checks
+    return s.write_of(s.task.operation(scope)).checks
+
+
+def _check(state: CheckState, s: Situation, enough: int) -> tuple[Any, ...]:
     current = state.seq > s.newest_claim
     return (
-        state.verdict, current, _since(state.last_at, s.moment, 1_000), _between(state.since, state.last_at),
-        _between(state.passing_since, state.last_at),
+        state.verdict, current, _since(state.last_at, s.moment, _TICK_MS),
+        _between(state.since, state.last_at, enough), _between(state.passing_since, state.last_at, enough),
     )  # fmt: skip
 
 
-def _between(earlier: str | None, later: str) -> int:
-    return 0 if earlier is None else min(round(1000 * seconds_between(earlier, later)), _FOREVER_MS)
+def _between(earlier: str | None, later: str, enough: int) -> int:
+    return 0 if earlier is None else min(round(1000 * seconds_between(earlier, later)), enough)
 
 
 def _world(scene: Scene, settled: set[str]) -> tuple[Any, ...]:

@@ -162,7 +162,7 @@ def preconditions(scene: Scene, case: Case, move: moves.Move) -> Iterator[Next]:
             yield f"{late}{label}", here.append(*drafts)
         if here.left.others:
             left = replace(here.left, others=fewer(here.left.others))
-            done, name = done_by_others(world), case.plan.preconditions[0].id
+            done, name = done_by_others(world, case.settable), case.plan.preconditions[0].id
             yield (
                 f"{late}somebody else does it all, and precondition {name} is false",
                 replace(here, world=done, left=left).append(_checked(name, "fail")),

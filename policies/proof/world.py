@@ -200,9 +200,10 @@ def touched_by_others(world: World, resource: str) -> World:
     return replace(world, versions=_moved(world, resource))
 
 
-def done_by_others(world: World) -> World:
-    """Somebody else brought every place to where the run wants it."""
-    return replace(world, cells=tuple((place, 1) for place, _ in world.cells))
+def done_by_others(world: World, places: frozenset[Place]) -> World:
+    """Somebody else brought ``places`` to where the run wants them."""
+    cells = tuple((place, 1 if place in places else value) for place, value in world.cells)
+    return replace(world, cells=cells)
 
 
 def landed_since(before: World, after: World) -> tuple[str, ...]:

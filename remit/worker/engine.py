@@ -65,6 +65,7 @@ class Engine:
     _active: dict[str, Future[Task | None]] = field(default_factory=dict)
     _failures: Failures = field(default_factory=Failures)
     _guard: threading.Lock = field(default_factory=threading.Lock)
+    _unsure: set[str] = field(default_factory=set)  # perhaps held here, although nobody here carries them
     _suspects: Suspects = field(init=False)
     _stray_at: float = 0.0
 
@@ -85,7 +86,9 @@ class Engine:
             holder = self.claimant.take(run, ready=self.ready)
         except (HeadMovedError, FencedError):
             return None  # somebody else has it
-        except LedgerError:
+        except LedgerError as error:
+            if isinstance(error, UnknownCommitError):  # the claim may stand
+                self._unsure.add(run)
             raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - nothing that it needs may end the worker
             self._failed(run, error)
@@ -138,7 +141,23 @@ class Engine:
         try:
             self.claimant.ledger.release(holder.run, holder.epoch)
         except LedgerError as error:
-            log.warning("run %s was not released: %s; its lease will end", holder.run, error)
+            log.warning("run %s was not released: %s; it is tried again", holder.run, error)
+            self._unsure.add(holder.run)
+
+    def look_around(self) -> None:
+        """Bury who is proven dead, and give back what is held here for nobody.
+
+        FencedError where somebody has taken this worker itself off the list; the other leaves of LedgerError.
+        """
+        self.claimant.bury()
+        if self.claimant.lease.lost:
+            self.stopping.set()
+            raise FencedError(f"worker {self.worker} was taken off the list: it must not act any more")
+        for run in sorted(self._unsure - set(self._active)):
+            info = self.claimant.ledger.info(run)
+            if info.worker == self.worker:  # nobody would take it before this worker ends
+                self.claimant.ledger.release(run, info.epoch)
+            self._unsure.discard(run)
 
     def _sleep(self, seconds: float) -> None:
         if self.stopping.wait(seconds):
@@ -176,7 +195,7 @@ class Engine:
                 return task
             self.given_up(run)
             self._until_due(run, until)
-            self._look_around()
+            self.look_around()
 
     def _until_due(self, run: str, until: float | None) -> None:
         while True:
@@ -215,7 +234,7 @@ class Engine:
         leases: dict[str, str] = {}
         with ThreadPoolExecutor(max_workers=self.threads, thread_name_prefix="run") as pool:
             while not self.stopping.is_set():
-                self._look_around()
+                self.look_around()
                 started = self._start(pool, watch)
                 if started or self._busy():
                     self._wait_for_one()
@@ -228,16 +247,9 @@ class Engine:
         """Work until ``stopping`` is set, then let what is at work come to its next safe point."""
         with ThreadPoolExecutor(max_workers=self.threads, thread_name_prefix="run") as pool:
             while not self.stopping.is_set():
-                self._look_around()
+                self.look_around()
                 if not self._start(pool, watch):
                     self.stopping.wait(poll_s)
-
-    def _look_around(self) -> None:
-        """Bury who is proven dead; FencedError where somebody has taken this worker itself off the list."""
-        self.claimant.bury()
-        if self.claimant.lease.lost:
-            self.stopping.set()
-            raise FencedError(f"worker {self.worker} was taken off the list: it must not act any more")
 
     def _start(self, pool: ThreadPoolExecutor, watch: Watch) -> int:
         started = 0

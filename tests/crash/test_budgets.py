@@ -54,7 +54,7 @@ def test_a_takeover_after_each_attempt_refills_nothing(where):
     assert child.wait(60) == KILLED
     for attempt in range(1, 1 + BUDGET):
         drain = where.children.start(f"drain-{attempt}", ["worker", "--drain"], env=kill)
-        assert drain.wait(60) == KILLED, drain.out.read_text()
+        assert drain.wait(60) == KILLED, drain.said()
         assert where.requests(case.thing) == 1 + attempt
     where.drain()
     record = where.records()[case.thing]

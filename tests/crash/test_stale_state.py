@@ -29,7 +29,7 @@ def changed(tmp_path_factory):
             for kind, point in product(KINDS, POINTS)
         }
         for thing, child in children.items():
-            assert child.wait(60) == KILLED, child.out.read_text()
+            assert child.wait(60) == KILLED, child.said()
             where.target.change(thing, THEIRS)
         where.drain()
         records = where.records()

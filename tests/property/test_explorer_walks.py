@@ -5,9 +5,9 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evals.explorer.plans import Case, Limits, cases
 from policies.proof.laws import broken_by_move, broken_by_state, broken_by_step
 from policies.proof.perform import move_of, successors
-from evals.explorer.plans import Case, Limits, cases
 from policies.proof.scene import start
 from state.projection import row_of
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from evals.explorer.plans import Case, Limits, cases, plan, step, write
-from policies.proof.search import Explored, explore
 from policies import decisions, flight
 from policies.contract import DedupeKind
 from policies.flight import Licence
 from policies.plan import ABSORBING, SEND_WINDOW_MS, WritePlan
+from policies.proof.search import Explored, explore
 from policies.situation import Situation
 
 QUIET = Limits(crashes=1, decisions=0, blind=0, lies=0, refusals=0)
