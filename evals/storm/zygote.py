@@ -1,9 +1,10 @@
 """Real remit processes without the second that each would need to start: forked from a warmed-up one.
 
 Reads a JSON line for each process to start: ``{id, argv: [[...], ...], env: {...}, out: FILE, err: FILE}``,
-and answers ``{id, pid}`` and, when it has ended, ``{id, exit}`` (negative: the signal). The child
-carries out the command lines one after another, as ``remit`` would. It is forked while this process has one thread and no
-file, database or connection of remit's open, so it differs from a fresh start in nothing but its imports.
+and answers ``{id, pid}`` and, when it has ended, ``{id, exit}`` (negative: the signal). The child carries
+out the command lines one after another, as ``remit`` would. It is forked while this process has one thread
+and no file, database or connection of remit's open, so it differs from a fresh start in nothing but its
+imports.
 """
 
 import gc
