@@ -22,7 +22,6 @@ from remit.worker.failures import Failures
 from remit.worker.fence import Ended
 from remit.worker.identity import Identity, Process
 from remit.worker.lease import Lease
-from remit.worker.suspects import Suspects
 from state.errors import FencedError, StorageError, UnknownCommitError
 from state.holder import Holder
 from state.instants import after, seconds_between
@@ -57,7 +56,6 @@ class SimProcess:
     engine: Engine = field(init=False)
     worker: Worker = field(init=False)
     lease: Lease = field(init=False)
-    suspects: Suspects = field(init=False)
 
 
 class _Reported(Failures):
@@ -219,11 +217,10 @@ class Crew:
         )  # fmt: skip
         process.lease = lease
         process.engine = Engine(
-            claimant=claimant, ready=lambda task: self.desk.kit(task.pins), drive=self.drive,
+            claimant=claimant, ready=lambda task: self.desk.kit(task.pins), drive=self.drive, seconds=seconds,
             session=lambda holder, _sleep: self._session(process, holder),
             _failures=_Reported(seconds, self._failed),
         )  # fmt: skip
-        process.suspects = Suspects(ledger=self.ledger, clock=seconds)
         self._renews(process)
 
     def _session(self, process: SimProcess, holder: Holder) -> Session:
@@ -250,11 +247,8 @@ class Crew:
             engine.look_around()
         except FencedError:
             return False
-        for info, suspected in process.suspects.first(self.ledger.claimable(limit=10)):
-            if suspected and not process.suspects.turn(info.run, busy=False):
-                continue
+        for info, _ in engine.to_take():
             task = engine.work(info.run, lambda task: self._seen(process, task))
-            process.suspects.clear(info.run)
             if task is not None:
                 return True
         return False

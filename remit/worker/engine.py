@@ -54,6 +54,7 @@ class Engine:
     """One worker process. ``threads``: runs at once.
 
     ``session`` makes what a run needs while it is held; ``ready`` makes before that whatever can fail.
+    ``seconds`` reads a clock that only goes forward.
     """
 
     claimant: Claimant
@@ -61,6 +62,7 @@ class Engine:
     ready: Callable[[Task], object] = _always
     threads: int = 8
     drive: Callable[[Session], Task] = run_graph
+    seconds: Callable[[], float] = time.monotonic
     stopping: threading.Event = field(default_factory=threading.Event)
     _active: dict[str, Future[Task | None]] = field(default_factory=dict)
     _failures: Failures = field(default_factory=Failures)
@@ -71,7 +73,7 @@ class Engine:
 
     def __post_init__(self) -> None:
         """Suspect nothing yet."""
-        self._suspects = Suspects(ledger=self.claimant.ledger)
+        self._suspects = Suspects(ledger=self.claimant.ledger, clock=self.seconds)
 
     @property
     def worker(self) -> str:
@@ -224,9 +226,9 @@ class Engine:
 
     def _strayed(self) -> list[RunInfo]:
         """Runs whose time lies too far ahead; looked for now and then, for the ledger does not list them."""
-        if time.monotonic() < self._stray_at:
+        if self.seconds() < self._stray_at:
             return []
-        self._stray_at = time.monotonic() + STRAYED_EVERY_S
+        self._stray_at = self.seconds() + STRAYED_EVERY_S
         return [info for info in self._live() if info.worker is None and self._due(info)]
 
     def drain(self, watch: Watch = _unwatched) -> None:
@@ -251,11 +253,15 @@ class Engine:
                 if not self._start(pool, watch):
                     self.stopping.wait(poll_s)
 
-    def _start(self, pool: ThreadPoolExecutor, watch: Watch) -> int:
-        started = 0
+    def to_take(self) -> list[tuple[RunInfo, bool]]:
+        """Runs that want a worker, those first that may end it, each with whether it is such a one."""
         # Runs that were given up stay on the list, and must not crowd out those that can be carried.
         claimable = self.claimant.ledger.claimable(limit=4 * self.threads + len(self._failures))
-        for info, suspected in self._suspects.first(claimable or self._strayed()):
+        return self._suspects.first(claimable or self._strayed())
+
+    def _start(self, pool: ThreadPoolExecutor, watch: Watch) -> int:
+        started = 0
+        for info, suspected in self.to_take():
             with self._guard:
                 if info.run in self._active or self._failures.rests(info.run):
                     continue
