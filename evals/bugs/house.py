@@ -25,11 +25,10 @@ from remit.kit import Kit
 from remit.rehearsal.house import House, ref_of
 from remit.settings import Settings
 from remit.toolbox import Surroundings
-from state import bodies, canonical, instants
+from state import canonical, instants
 from state.entry import DESK
-from state.holder import Holder, extend
-from state.ledger.port import Append
-from state.projection import project, row_of
+from state.holder import Holder
+from state.projection import project
 from state.task import Task
 from tools.credentials import Credentials
 from tools.registry import Registry
@@ -47,25 +46,13 @@ class Play(House):
     log: Log
     model: ScriptedModel | None = None
     alive: set[int] = field(default_factory=set)  # epochs whose process may still send
-    mine: dict[int, int] = field(default_factory=dict)
-    wears: bool = True  # leases are asked for
 
-    def _claim(self, task: Task) -> Holder:
-        last = task.claims[-1] if task.claims else None
-        proven = [claim.epoch for claim in task.claims if claim.epoch not in self.alive]
-        before = None if last is None else {"epoch": last.epoch, "worker": last.worker, "ended": "released"}
-        clock = self._clock()
-        draft = bodies.claimed(
-            worker=self._worker, boot_id=clock.boot_id, pid_ns="ns", pid=1, start_time=1, uid=0, lock_file="",
-            clock=clock, predecessor=before, proven=proven,
-        )  # fmt: skip
-        epoch = task.epoch + 1
-        claimed, entries = extend(task, (draft,), at=self.ledger.now(), epoch=epoch, code=program())
-        self.ledger.claim(
-            Append(run=task.run, epoch=epoch, head=task.head, entries=entries, row=row_of(claimed)),
-            worker=self._worker,
-        )
-        return Holder(ledger=self.ledger, task=claimed, worker=self._worker, code=program())
+    def _proven(self, task: Task) -> list[int]:
+        return [epoch for epoch in super()._proven(task) if epoch not in self.alive]
+
+    def _ended(self, worker: str) -> str:
+        del worker
+        return "released"
 
     def _session(self, holder: Holder) -> Session:
         session = super()._session(holder)

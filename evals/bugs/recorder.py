@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from evals.invariants.evidence import Arrival, State, When
+from evals.invariants.witness import Witness
 from policies.connector import Connector
 from state.entry import DESK, Draft, Entry
 from state.ledger.memory import MemoryLedger
@@ -21,34 +22,15 @@ _WRITE: Final = re.compile(r"/(?P<kind>[a-z_]+)/(?P<thing>[a-z0-9-]+)/(?P<verb>a
 
 
 @dataclass(kw_only=True)
-class Log:
-    """Everything that became true, counted."""
+class Log(Witness):
+    """What a small world kept. ``sent``: each request, and the key of the operation it was made for."""
 
-    clock: ManualClock
-    count: int = 0
-    durable: dict[tuple[str, int], When] = field(default_factory=dict)
-    arrivals: list[Arrival] = field(default_factory=list)
-    states: list[State] = field(default_factory=list)
-    readers: set[str] = field(default_factory=set)
-    posted: set[str] = field(default_factory=set)
     sending: str = ""
     sent: list[tuple[HttpRequest, str]] = field(default_factory=list)
-    heads: list[tuple[str, int, str]] = field(default_factory=list)
-
-    def now(self) -> When:
-        """The next moment."""
-        self.count += 1
-        return When(order=self.count, ms=self.clock.now_ms)
 
     def sent_for(self, request: HttpRequest) -> str:
         """The key of the operation that a request was made for, whether or not it carries it."""
         return next((key for known, key in self.sent if known is request), "")
-
-    def committed(self, entries: Sequence[Entry]) -> None:
-        """These entries became durable together."""
-        when = self.now()
-        self.durable.update({(e.run, e.seq): when for e in entries})
-        self.heads += [(e.run, e.seq, e.hash) for e in entries[-1:]]
 
 
 class KeptLedger(MemoryLedger):

@@ -194,10 +194,6 @@ class Evidence:
             return None
         return {row["digest"]: row["text"] for row in self.tables.get("payloads", ())}
 
-    def of_kind(self, run: str, *kinds: Kind) -> list[Entry]:
-        """The entries of a run of these kinds, in order."""
-        return [entry for entry in self.chains.get(run, ()) if entry.kind in kinds]
-
     def when(self, entry: Entry) -> When:
         """When ``entry`` became durable; its own time where nobody knows."""
         known = self.world.durable

@@ -4,12 +4,11 @@
 """
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from evals.invariants.evidence import Arrival, Delivery, State, When
+from evals.invariants.evidence import Delivery, When
+from evals.invariants.witness import Witness
 from evals.simulation.scheduler import Scheduler
-from state.entry import Entry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,36 +21,16 @@ class Told:
 
 
 @dataclass(kw_only=True)
-class Kept:
+class Kept(Witness):
     """All that became true in one world, counted. ``met``: what was met how often, for the coverage."""
 
     scheduler: Scheduler
-    count: int = 0
-    durable: dict[tuple[str, int], When] = field(default_factory=dict)
-    arrivals: list[Arrival] = field(default_factory=list)
-    states: list[State] = field(default_factory=list)
-    readers: set[str] = field(default_factory=set)
-    posted: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
     accepted: list[str] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
-    heads: list[tuple[str, int, str]] = field(default_factory=list)
     shown: dict[str, str] = field(default_factory=dict)
     story: list[Told] = field(default_factory=list)
     met: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
-
-    def now(self) -> When:
-        """The next moment."""
-        self.count += 1
-        return When(order=self.count, ms=self.scheduler.clock.now_ms)
-
-    def committed(self, entries: Sequence[Entry]) -> None:
-        """These entries became durable together."""
-        when = self.now()
-        for entry in entries:
-            self.durable[entry.run, entry.seq] = when
-        if entries:
-            self.heads.append((entries[-1].run, entries[-1].seq, entries[-1].hash))
 
     def tell(self, what: str, who: str = "") -> None:
         """Write down for the story what somebody did."""

@@ -102,7 +102,7 @@ class Play:
         """Draw the world of the seed."""
         draw = self.draw = self._random("world")
         self.scheduler = Scheduler(self._random("turns"), EPOCH_MS)
-        self.kept = Kept(scheduler=self.scheduler)
+        self.kept = Kept(clock=self.scheduler.clock, scheduler=self.scheduler)
         self.honest = draw.random() < 0.85  # noqa: PLR2004
         odds = Odds.draw(draw)
         shapes = tuple(sorted({draw.randrange(SHAPES) for _ in range(draw.choice((1, 1, 2)))}))

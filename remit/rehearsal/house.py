@@ -135,13 +135,14 @@ class House:
 
     def _claim(self, task: Task) -> Holder:
         last = task.claims[-1] if task.claims else None
-        ended = None if last is None else "exited" if last.worker in self._dead else "released"
-        before = None if last is None else {"epoch": last.epoch, "worker": last.worker, "ended": ended}
+        before = None
+        if last is not None:
+            before = {"epoch": last.epoch, "worker": last.worker, "ended": self._ended(last.worker)}
         number = int(self._worker.partition("-")[2])
         draft = bodies.claimed(
             worker=self._worker, boot_id=_BOOT, pid_ns=_BOOT, pid=number, start_time=number, uid=0,
             lock_file="", clock=self._clock(), predecessor=before,
-            proven=[claim.epoch for claim in task.claims],
+            proven=self._proven(task),
         )  # fmt: skip
         epoch = task.epoch + 1
         claimed, entries = extend(task, (draft,), at=self.ledger.now(), epoch=epoch, code=program())
@@ -150,6 +151,13 @@ class House:
             worker=self._worker,
         )
         return Holder(ledger=self.ledger, task=claimed, worker=self._worker, code=program())
+
+    def _proven(self, task: Task) -> list[int]:
+        """Epochs of which the process is known to have ended: here, of all before this one."""
+        return [claim.epoch for claim in task.claims]
+
+    def _ended(self, worker: str) -> str:
+        return "exited" if worker in self._dead else "released"
 
     def _session(self, holder: Holder) -> Session:
         kit, scrubber = self.kit, Scrubber(self.secrets.live)
