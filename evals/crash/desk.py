@@ -32,7 +32,7 @@ observe:
 authority: {tools: [things.get, things.add_native_key, things.add_conditional_write, things.set]}
 limits: {deadline: 10m, writes: %(writes)d}
 preconditions:
-  - {id: untouched, expect: seen.value == 0 && beside.value == 0, otherwise: escalate}
+  - {id: untouched, expect: beside.value == 0, otherwise: escalate}
 steps:
   - id: add
     tool: things.add_native_key

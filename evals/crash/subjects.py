@@ -5,7 +5,7 @@ nothing here asks remit.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from evals.storm.cases import GOAL
@@ -23,8 +23,9 @@ Plan = tuple[dict[str, Any], ...]
 class Subject:
     """One kind of run against one kind of target.
 
-    ``end``: the state that it must come to, whatever dies; ``effects``: where its effects leave the thing,
-    doubled sets apart. ``stops_lost``: once an answer was lost it waits for a human instead.
+    ``end``: the state that it must come to, whatever dies; ``effects``: where its effects leave the thing.
+    ``sets``: some of them set a state, and may be repeated. ``stops_lost``: once a killed process has lost an
+    answer, nobody but a human can go on.
     """
 
     kind: str
@@ -34,7 +35,7 @@ class Subject:
     end: str = "completed"
     effects: tuple[int, ...] = (GOAL,)
     stops_lost: bool = False
-    sets: bool = field(default=False)
+    sets: bool = False
 
     @property
     def name(self) -> str:
@@ -53,40 +54,29 @@ def _faults(*kinds: str, times: int = 1) -> Plan:
 _STUMBLES: Final = _faults("unavailable", "lost_reply")  # not applied and said so; applied and not said
 
 
-def _subjects(kind: str) -> tuple[Subject, Subject]:
-    if kind == "set_state":
-        effects = (STOPPED, GOAL)
-        return (
-            Subject(kind=kind, target="clean", effects=effects, sets=True),
-            Subject(
-                kind=kind,
-                target="faulty",
-                plan=(*_STUMBLES, *_faults("error_after")),
-                effects=effects,
-                sets=True,
-            ),
-        )
-    if kind == "roll_back":
-        refused = _faults("refused", times=0)
-        there_and_back = Subject(
-            kind=kind, target="clean", beside=refused, end="rolled_back", effects=(GOAL, 0), sets=True
-        )
-        faults = (*_faults("lost_reply"), *_STUMBLES)
-        return there_and_back, Subject(
-            kind=kind,
-            target="faulty",
-            plan=faults,
-            beside=refused,
-            end="rolled_back",
-            effects=(GOAL, 0),
-            sets=True,
-        )
-    if kind == "none":
-        return (
-            Subject(kind=kind, target="clean", stops_lost=True),
-            Subject(kind=kind, target="faulty", plan=_STUMBLES, end="escalated", stops_lost=True),
-        )
-    return Subject(kind=kind, target="clean"), Subject(kind=kind, target="faulty", plan=_STUMBLES)
+def _pair(kind: str, faults: Plan, **said: Any) -> tuple[Subject, Subject]:
+    clean = Subject(kind=kind, target="clean", **said)
+    return clean, replace(clean, target="faulty", plan=faults)
 
 
-SUBJECTS: Final = {subject.name: subject for kind in KINDS for subject in _subjects(kind)}
+_STATE: Final = {"effects": (STOPPED, GOAL), "sets": True}
+_BACK: Final = {
+    "beside": _faults("refused", times=0),
+    "end": "rolled_back",
+    "effects": (GOAL, 0),
+    "sets": True,
+}
+_PAIRS: Final = (
+    *(_pair(kind, _STUMBLES) for kind in ("native_key", "natural_key", "conditional_write", "read_back")),
+    _pair("set_state", (*_STUMBLES, *_faults("error_after")), **_STATE),
+    _pair("roll_back", (*_faults("lost_reply"), *_STUMBLES), **_BACK),
+    # Nothing settles an answer that was lost, whoever lost it: here the target itself loses one.
+    (
+        Subject(kind="none", target="clean", stops_lost=True),
+        Subject(kind="none", target="faulty", plan=_STUMBLES, end="escalated"),
+    ),
+)
+SUBJECTS: Final = {subject.name: subject for pair in _PAIRS for subject in pair}
+SHORT: Final = ("read_back/faulty",)
+AGAIN: Final = ("read_back/faulty", "conditional_write/clean")
+"""Those that die a second time, at every place of each recovery."""

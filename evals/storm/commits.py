@@ -34,7 +34,7 @@ _NAMES: Final = {
 
 def around_commits(come: Come) -> None:
     """Call ``come`` before and after each commit of this process."""
-    begun, committed = SqliteWriter.begin, SqliteWriter.commit
+    begun, committed = SqliteWriter._begin, SqliteWriter.commit  # noqa: SLF001 - all ways to begin end there
     statements: list[str] = []
 
     def begin(self: SqliteWriter) -> DBAPICursor:
@@ -50,7 +50,7 @@ def around_commits(come: Come) -> None:
         committed(self)
         come("after_commit", what)
 
-    SqliteWriter.begin = begin  # type: ignore[method-assign]
+    SqliteWriter._begin = begin  # type: ignore[method-assign]  # noqa: SLF001
     SqliteWriter.commit = commit  # type: ignore[method-assign]
 
 

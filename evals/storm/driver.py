@@ -46,17 +46,18 @@ class Points:
             signal.pthread_kill(threading.get_ident(), number)
 
 
-def install(environ: dict[str, str]) -> None:
-    """Make every app that this process opens meet what ``environ`` asks for."""
+def install(environ: dict[str, str]) -> Points | None:
+    """Make every app that this process opens meet what ``environ`` asks for; what takes its points."""
     wanted = {_point(environ[name]): number for name, number in SIGNALS.items() if environ.get(name)}
     if environ.get(BUG):
         seeded.plant(environ[BUG])
     if not wanted and not environ.get(TRACE):
-        return
+        return None
     points = Points(wanted, environ.get(TRACE, ""))
     _hook(points)
     around_commits(points)
     around_posts(points)
+    return points
 
 
 def _point(text: str) -> tuple[str, int]:

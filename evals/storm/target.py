@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,11 @@ class Target:
 
     def plan(self, cases: Sequence[Case]) -> None:
         """Set the faults of every case."""
-        self._post("/control/plan", {case.thing: list(case.fault.plan) for case in cases})
+        self.plan_for({case.thing: case.fault.plan for case in cases})
+
+    def plan_for(self, faults: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
+        """Set the faults of each thing."""
+        self._post("/control/plan", {thing: list(plan) for thing, plan in faults.items()})
 
     def change(self, thing: str, value: int) -> None:
         """Let somebody else set a thing."""

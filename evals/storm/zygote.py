@@ -41,9 +41,11 @@ def warm_up() -> None:
 def become(command: dict[str, Any]) -> int:
     """Carry out the command lines as the process that this is; the exit code of the last."""
     os.environ.update(command["env"])
-    driver.install(dict(os.environ))
+    points = driver.install(dict(os.environ))
     code = 0
     for argv in command["argv"]:
+        if points is not None:
+            points("command", argv[0])
         code = run(argv)
     return code
 

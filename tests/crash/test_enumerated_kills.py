@@ -1,0 +1,27 @@
+"""A run is killed before and behind every durable write and every send of its, and again in its recovery."""
+
+import pytest
+
+from evals.crash.report import render
+from evals.crash.rounds import enumerate_kills
+from evals.crash.subjects import AGAIN, SHORT, SUBJECTS
+
+LEAST = 1_000
+
+
+def test_a_run_killed_at_each_of_its_places_is_carried_on_once(tmp_path):
+    outcome = enumerate_kills(tmp_path, SHORT)
+    print(render(outcome))
+    assert outcome.findings == []
+    assert outcome.kills == len(outcome.deaths) >= 20
+    assert {kill.point for case in outcome.deaths for kill in case.kills} == {
+        "before_commit", "after_commit", "before_post", "after_post", "reply",
+    }  # fmt: skip
+
+
+@pytest.mark.crash
+def test_every_kind_at_every_place_and_two_kinds_again_in_every_recovery(tmp_path):
+    outcome = enumerate_kills(tmp_path, list(SUBJECTS), again=AGAIN)
+    print(render(outcome))
+    assert outcome.findings == []
+    assert outcome.kills >= LEAST
