@@ -78,6 +78,10 @@ def derived(evidence: Evidence) -> Findings:
     for story in evidence.stories.values():
         if story.run not in raw:
             _rows(story, wanted)
+    for signal in tables.get("signals", ()):  # a delivery that joined a run is told to it by a signal
+        body = canonical.loads(signal["body"])
+        if signal["kind"] == "attached" and body.get("delivery") and signal["run"] not in raw:
+            wanted["deliveries"].setdefault((body["source"], body["delivery"]), signal["run"])
     read: Mapping[str, Any] = {
         "runs": lambda r: (
             r["run"],

@@ -71,8 +71,7 @@ class People:
         request = Request(
             asker=Asker(name="tom" if rng.random() < _STRANGER else "ann", how="as", os_user="ann"),
             source="cli",
-            # a delivery that attaches to a run for the same need is not kept as one yet (docs/simulation.md)
-            delivery=None if one.book.value.once else delivery, runbook=one.ref,
+            delivery=delivery, runbook=one.ref,
             inputs={"thing": thing, "goal": goal}, text_door=False,
         )  # fmt: skip
         intake = Intake(

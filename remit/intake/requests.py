@@ -22,6 +22,7 @@ from policies.admission import Admitted, Asked, Facts, Rejected, admit
 from policies.in_force import InForce, Policy
 from remit.intake.bounds import within_bounds
 from remit.intake.budget import ModelBudget
+from remit.intake.joining import join
 from remit.intake.principal import Asker
 from remit.intake.refusals import MAX_SHOWN, no_such_runbook, nothing_to_ask_for
 from remit.ready import NotReady
@@ -34,7 +35,7 @@ from state.errors import (
     SwitchedOffError,
 )
 from state.holder import extend
-from state.ledger.port import Append, Ledger, Limit, Payload, Query, Signal
+from state.ledger.port import Append, Ledger, Limit, Payload, Query
 from state.projection import row_of
 from state.task import Task
 from tools.scrub import Scrubber
@@ -218,9 +219,10 @@ class Intake:
     def _admitted(self, proposed: Proposed, verdict: Admitted) -> Submitted | Rejected:
         """Make the run, or say what the ledger holds against it at this very moment."""
         try:
-            return self._create(proposed, verdict)
-        except DuplicateNeedError as duplicate:
-            return self._attach(proposed.request, duplicate.run)
+            try:
+                return self._create(proposed, verdict)
+            except DuplicateNeedError as duplicate:
+                return self._attach(proposed.request, duplicate.run)
         except DeliveryConflictError as conflict:
             came = f"delivery {conflict.delivery[:MAX_SHOWN]}"
             message = f"{came} came before with another body, as run {conflict.run}"
@@ -361,16 +363,8 @@ class Intake:
         return drafts
 
     def _attach(self, request: Request, run: str) -> Submitted:
-        name = f"delivery:{request.source}:{request.delivery}" if request.delivery else self._new_id()
-        if self._ledger.info(run).row.state is None:
-            body = {**request.asker.said, "source": request.source, "ref": self._line(request.ref, 400)}
-            self._ledger.post(
-                Signal(
-                    id=f"{run}/attached/{name}", run=run, kind="attached", by=request.asker.name,
-                    at=self._ledger.now(), body=body,
-                )
-            )  # fmt: skip
-        return Submitted(run=run, attached=True)
+        ref = self._line(request.ref, 400)
+        return Submitted(run=join(self._ledger, request, run, ref=ref, new_id=self._new_id), attached=True)
 
     def _line(self, text: str, limit: int) -> str:
         return self._scrubber.line(storable(text), limit=limit)

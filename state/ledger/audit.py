@@ -15,7 +15,7 @@ from state.errors import StateError
 from state.ledger.beside import Sealing, check_claims, check_key, check_seals, check_signals, check_tallies
 from state.ledger.chain import check_chain
 from state.ledger.columns import COLUMNS
-from state.ledger.derived import entry_from, rows_of
+from state.ledger.derived import entry_from, joined_rows, rows_of
 from state.ledger.desk import closings_of, stops_of
 from state.ledger.payload import PREFIX, payload_digest, references
 from state.ledger.port import Finding, Project, Record
@@ -194,7 +194,9 @@ def _check_derived(
             if at is not None and row.lane != STUCK:
                 what = "was ended raw, but this version can fold its entries"
                 yield Finding(run=run, seq=None, table="runs", column="state", what=what, certain=False)
-            expected = rows_of(run, row if at is None else ended_raw(row, at=at))
+            explained = rows_of(run, row if at is None else ended_raw(row, at=at))
+            said = [(str(s["kind"]), body) for s in tables.get("signals", []) if (body := _body(s))]
+            expected = {**explained, "deliveries": [*explained["deliveries"], *joined_rows(run, said)]}
         except StateError as error:
             yield _lies(run, "entries", "body", f"the chain is whole, but cannot be folded: {error}")
             return

@@ -14,6 +14,7 @@ from state.entry import Entry, Kind, Role
 from state.errors import CanonicalError, UnsoundLedgerError
 from state.ledger.port import Row
 
+JOINED: Final = "attached"  # the kind of signal that a delivery for the same need leaves with its run
 WIDTH: Final = len("2026-11-23T21:08:40.000000Z")
 DERIVED: Final = ("runs", "holds", "touches", "attempts", "outbox", "deliveries")
 _PLAIN: Final = (
@@ -154,6 +155,17 @@ def delivery_rows(run: str, row: Row) -> list[Values]:
     if row.delivery is None:
         return []
     return [{"source": row.source, "delivery": row.delivery, "digest": row.delivery_digest, "run": run}]
+
+
+def joined_rows(run: str, signals: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Values]:
+    """List the deliveries that joined the run, each as the first signal (kind, body) of it says."""
+    rows: dict[tuple[str, str], Values] = {}
+    for kind, body in signals:
+        source, delivery, digest = body.get("source"), body.get("delivery"), body.get("delivery_digest")
+        if kind == JOINED and isinstance(source, str) and isinstance(delivery, str):
+            row = {"source": source, "delivery": delivery, "digest": digest, "run": run}
+            rows.setdefault((source, delivery), row)
+    return list(rows.values())
 
 
 def rows_of(run: str, row: Row) -> dict[str, list[Values]]:

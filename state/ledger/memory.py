@@ -10,7 +10,7 @@ from state import canonical, instants
 from state.entry import DESK, Draft, Entry, Head, head_of, seal
 from state.errors import FencedError, UnknownRunError
 from state.ledger import audit, desk
-from state.ledger.derived import attempt_rows, folded_by, instant, row_from, run_row
+from state.ledger.derived import attempt_rows, folded_by, instant, joined_rows, row_from, run_row
 from state.ledger.memory_tables import Held, Posted, Tables
 from state.ledger.port import (
     Append,
@@ -26,7 +26,7 @@ from state.ledger.port import (
     Stop,
     Worker,
 )
-from state.ledger.refusals import How, check_append, check_shape
+from state.ledger.refusals import How, check_append, check_shape, is_known
 from state.ledger.stuck import check_end, row_to_end
 from state.task import EMPTY
 
@@ -203,10 +203,13 @@ class MemoryLedger:
     def post(self, signal: Signal) -> bool:
         """Store a signal; False when its id is known already."""
         body = canonical.loads(canonical.dumps(signal.body))
+        joined = joined_rows(signal.run, [(signal.kind, body)])
         with self._lock:
             self._row(signal.run)
-            if signal.id in self._tables.posted:
+            if signal.id in self._tables.posted or any(is_known(self._tables, row) for row in joined):
                 return False
+            for row in joined:
+                self._tables.came[row["source"], row["delivery"]] = (signal.run, row["digest"])
             arrival = sum(p.signal.run == signal.run for p in self._tables.posted.values()) + 1
             self._tables.posted[signal.id] = Posted(signal=replace(signal, body=body), arrival=arrival)
             return True

@@ -6,7 +6,7 @@ from typing import Any
 
 from state import canonical
 from state.entry import Entry, head_of
-from state.ledger.derived import entry_row, instant, notice_id, rows_of
+from state.ledger.derived import entry_row, instant, joined_rows, notice_id, rows_of
 from state.ledger.payload import references
 from state.ledger.port import Limit, Record, Row, Signal, Stop, Worker
 from state.ledger.refusals import Present, matches
@@ -189,6 +189,9 @@ class Tables:
         for table, rows in rows_of(run, self.rows[run]).items():
             for row in rows:
                 yield table, self._delivery_of(row) if table == "outbox" else row
+        said = [(p.signal.kind, p.signal.body) for p in self.posted.values() if p.signal.run == run]
+        for row in joined_rows(run, said):
+            yield "deliveries", row
         if run in self.claims:
             held = self.claims[run]
             columns = {

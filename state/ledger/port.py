@@ -79,7 +79,7 @@ class RunInfo:
 class Signal:
     """Something that somebody else has to say to a run; ``id`` is unique, posting twice is one signal.
 
-    ``kind``: decide, ack, cancel, pause, unpause, attest, confirm, poke, late_reply.
+    ``kind``: decide, ack, cancel, pause, unpause, attest, confirm, poke, late_reply, attached.
     """
 
     id: str
@@ -277,7 +277,12 @@ class Ledger(Protocol):
 
     # signals
     def post(self, signal: Signal) -> bool:
-        """Store a signal; False when its id is known already. UnknownRunError."""
+        """Store a signal; False when its id is known already. UnknownRunError.
+
+        One of kind ``attached`` that names a delivery (``source``, ``delivery``, ``delivery_digest`` in its
+        body) keeps it as one in the same transaction: False where it stands for this run already,
+        DuplicateNeedError where for another, DeliveryConflictError where it came with another body.
+        """
 
     def signals(self, run: str) -> list[Signal]:
         """Signals of a run not yet folded, in order of arrival."""

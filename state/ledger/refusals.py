@@ -4,10 +4,10 @@ Whatever is refused here is refused before anything is written, so that one run'
 appends that share its transaction alone.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from state.entry import DESK, Entry, Head, Kind, rehash
 from state.errors import (
@@ -156,6 +156,22 @@ def _delivery(case: _Case) -> None:
     if digest != row.delivery_digest:
         raise DeliveryConflictError(row.delivery, run)
     raise DuplicateNeedError(run)
+
+
+def is_known(view: View, row: Mapping[str, Any]) -> bool:
+    """Whether a delivery that joins a run (a row of ``deliveries``) came before, and stands for that run.
+
+    DeliveryConflictError where it came with another body, DuplicateNeedError where it stands for another run.
+    """
+    before = view.delivered_as(row["source"], row["delivery"])
+    if before is None:
+        return False
+    run, digest = before
+    if digest != row["digest"]:
+        raise DeliveryConflictError(row["delivery"], run)
+    if run != row["run"]:
+        raise DuplicateNeedError(run)
+    return True
 
 
 def _need(case: _Case) -> None:

@@ -79,8 +79,13 @@ class Chains:
                 Statement(delete(table).where(table.c.run == of_run), dialect),
                 Statement(inserting(table), dialect),
             )
-            for table in (s.holds, s.touches, s.attempts, s.deliveries)
+            for table in (s.holds, s.touches, s.attempts)
         }
+        own = s.deliveries.c.source == bindparam("old_source")
+        self._undeliver = Statement(
+            delete(s.deliveries).where(own, s.deliveries.c.delivery == bindparam("old_delivery")), dialect
+        )
+        self._deliver = Statement(inserting(s.deliveries), dialect)
         self._put_notice = Statement(inserting(s.outbox), dialect)
         notice = s.outbox.c.id == bindparam("of_id")
         self._place_notice = Statement(
@@ -202,7 +207,9 @@ class Chains:
         elif attempts:
             self._tables["attempts"][1].many(cursor, attempts)
         if any(after[name] != old.get(name) for name in ("source", "delivery", "delivery_digest")):
-            self._replace(cursor, "deliveries", run, delivery_rows(run, row))
+            if old.get("delivery") is not None:  # its own alone: others may have joined it
+                self._undeliver.run(cursor, old_source=old["source"], old_delivery=old["delivery"])
+            self._deliver.many(cursor, delivery_rows(run, row))
 
     def _replace(self, cursor: DBAPICursor, table: str, run: str, rows: list[Values]) -> None:
         clear, insert = self._tables[table]

@@ -8,12 +8,15 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 
 from state import canonical, instants
 from state.errors import FencedError, UnknownRunError
+from state.ledger.derived import joined_rows
 from state.ledger.port import Signal, Worker
+from state.ledger.refusals import is_known
 from state.ledger.seals import SIGNALS, seal_of
 from state.ledger.sql.chains import Chains
-from state.ledger.sql.schema import outbox, runs, signals, workers
+from state.ledger.sql.schema import deliveries, outbox, runs, signals, workers
 from state.ledger.sql.statement import Statement, inserting
 from state.ledger.sql.tally import Tally
+from state.ledger.sql.view import SqlView, ViewStatements
 
 MS = 1000
 
@@ -34,6 +37,8 @@ class Presence:
         self._known = Statement(select(signals.c.id).where(signals.c.id == bindparam("of_id")), dialect)
         self._arrival = Statement(select(func.max(signals.c.arrival)).where(signals.c.run == of_run), dialect)
         self._post = Statement(inserting(signals), dialect)
+        self._join = Statement(inserting(deliveries), dialect)
+        self._asks = ViewStatements(dialect)
         self._notice = Statement(select(outbox.c.delivered_at).where(notice), dialect)
         delivered: dict[str, Any] = {"delivered_at": bindparam("now"), "seal": bindparam("sealed")}
         self._deliver = Statement(update(outbox).where(notice).values(delivered), dialect)
@@ -79,7 +84,10 @@ class Presence:
         """Store ``signal`` behind those that came before; False where its id is known."""
         body = canonical.dumps(signal.body)
         self._exists(cursor, signal.run)
-        if self._known.row(cursor, of_id=signal.id) is not None:
+        joined = joined_rows(signal.run, [(signal.kind, signal.body)])
+        view = SqlView(self._asks, cursor)
+        known = any(is_known(view, row) for row in joined)
+        if known or self._known.row(cursor, of_id=signal.id) is not None:
             return False
         found = self._arrival.row(cursor, of_run=signal.run)
         arrival = (found[0] or 0) + 1 if found else 1
@@ -87,6 +95,7 @@ class Presence:
         values = dict(zip(signals.columns.keys(), (*columns, seal_of(*columns, key=self._key)), strict=True))
         self._post.run(cursor, **values)
         self._tally.count(cursor, SIGNALS, signal.id)
+        self._join.many(cursor, joined)
         return True
 
     def deliver(self, cursor: DBAPICursor, notice: str, now: str) -> None:

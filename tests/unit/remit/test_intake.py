@@ -10,12 +10,15 @@ from policies.approval import PRINCIPALS, Bundle, approval, document, proposal
 from policies.in_force import fold_desk
 from remit.intake.principal import Asker
 from remit.intake.requests import Intake, Request
-from state import canonical
+from state import bodies, canonical
 from state.entry import DESK, Kind
 from state.fold import fold
+from state.holder import Holder, extend
 from state.ledger.memory import MemoryLedger
 from state.ledger.payload import payload_of
-from state.ledger.port import Stop
+from state.ledger.port import Append, Stop
+from state.projection import project, row_of
+from state.task import Clock
 
 EXAMPLES = Path(__file__).parents[2] / "fixtures" / "examples"
 AT = "2026-11-23T11:00:00.000000Z"
@@ -46,7 +49,7 @@ def ledger():
         "addresses": {"supervisors": {}, "hosts": [], "connectors": {}}, "delegation": entry,
     }  # fmt: skip
     people = {PRINCIPALS: {k: delegation[k] for k in ("principals", "approval")}}
-    made = MemoryLedger(clock=lambda: AT)
+    made = MemoryLedger(clock=lambda: AT, project=project)
     for draft in [*approved(PRINCIPALS, people, "lee"), *approved("service-recovery@3", parts, "dana")]:
         made.append_desk([draft], at=AT, code="t")
     return made
@@ -144,10 +147,49 @@ def test_a_delivery_that_comes_a_hundred_times_is_one_request(intake, ledger):
     first = ask(intake, delivery="m1")
     for _ in range(100):
         assert ask(intake, delivery="m1").run == first.run
-    assert len(ledger.signals(first.run)) == 1
+    assert ledger.signals(first.run) == []  # nothing new was said
     other = ask(intake, "restart search in prod", delivery="m1")
     assert other.rejected.code == "delivery_conflict"
     assert other.run != first.run
+
+
+def end(ledger, run):
+    """A worker takes the run, and it ends."""
+    task = fold(ledger.read(run))
+    claimed = bodies.claimed(
+        worker="w", boot_id="b", pid_ns="n", pid=7, start_time=1, uid=1, lock_file="/run/w",
+        clock=Clock(boot_id="b", ms=1), predecessor=None, proven=[],
+    )  # fmt: skip
+    task, entries = extend(task, (claimed,), at=AT, epoch=1, code="t")
+    head = fold(ledger.read(run)).head
+    ledger.claim(Append(run=run, epoch=1, head=head, entries=entries, row=row_of(task)), worker="w")
+    holder = Holder(ledger=ledger, task=task, worker="w", code="t")
+    for signal in ledger.signals(run):
+        said = bodies.signal(id=signal.id, kind=signal.kind, by=signal.by, at=AT, body=signal.body)
+        holder.append(said, folds=(signal.id,))
+    holder.append(bodies.closed(state="completed", reason="done"))
+
+
+def test_a_delivery_that_joined_a_run_stands_for_it_for_good(intake, ledger):
+    first = ask(intake)
+    joined = ask(intake, delivery="m3")
+    assert (joined.run, joined.attached) == (first.run, True)
+    other = ask(intake, "restart search in prod", delivery="m3")
+    assert (other.rejected.code, other.run != first.run) == ("delivery_conflict", True)
+    end(ledger, first.run)
+    again = ask(intake, delivery="m3")
+    assert (again.run, again.attached) == (first.run, True)
+    assert ask(intake, "restart search in prod", delivery="m3").rejected.code == "delivery_conflict"
+    assert ask(intake, delivery="m4").run != first.run  # another delivery is another request by now
+    assert [f for f in ledger.verify() if f.certain] == []
+
+
+def test_deliveries_whose_names_run_together_are_two(intake, ledger):
+    first = ask(intake)
+    for source, delivery in (("cli:a", "b"), ("cli", "a:b")):
+        asked = Request(asker=DANA, source=source, text="restart checkout in prod", delivery=delivery)
+        assert intake.submit(intake.read(asked)).run == first.run
+    assert len(ledger.signals(first.run)) == 2
 
 
 def test_a_rejected_delivery_that_comes_again_is_the_same_run(intake):
