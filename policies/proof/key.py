@@ -6,7 +6,9 @@ how its effect is known, and in which order it stands. So the steps of a runbook
 their number grows with the steps, not with the product of what may happen in each.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Final
 
 from policies import flight
@@ -18,7 +20,7 @@ from policies.proof.scene import Scene, clock_on
 from policies.situation import Situation
 from state.instants import seconds_between
 from state.outcome import Outcome
-from state.task import Attempt, CheckState, Condition, Direction, Operation, Status, Task
+from state.task import Attempt, CheckState, Condition, Direction, Operation, Status
 
 _FOREVER_MS: Final = 10**8
 _TICK_MS: Final = 1_000
@@ -40,16 +42,62 @@ def key_of(scene: Scene, case: Case, names: Names) -> tuple[int, ...]:
     s = Situation(task=scene.task, plan=case.plan, moment=scene.moment)
     if (over := _over(s, scene)) is not None:
         return (names.short(over),)
-    settled = {o.id for o in scene.task.operations if _settled(o, s, scene)}
+    kept = _Kept.of(s, scene)
     short = names.short
     return (
-        short(_run(s, case)),
-        *(short(_operation(o, scene, case, s, settled)) for o in scene.task.operations),
+        short(_run(s, case, kept)),
+        *(short(part) for part in dict.fromkeys(kept.parts(case))),
         -1,
-        short(_looks(s, scene, case, settled)),
-        short(_world(scene, settled)),
+        short(_looks(s, scene, case, kept)),
+        short(_world(scene, kept)),
         short((scene.left, scene.hosts[-1], scene.posted, scene.stopped, scene.withdrawn, scene.crowded)),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The operations of which something is still asked, each with a number in the place of its id.
+
+    ``settled``: those of which only the effect is; one without effect that was replaced is not kept.
+    """
+
+    s: Situation
+    scene: Scene
+    operations: tuple[Operation, ...]
+    settled: frozenset[str]
+    numbers: Mapping[str, int]
+
+    @classmethod
+    def of(cls, s: Situation, scene: Scene) -> "_Kept":
+        """Sort the operations of a run."""
+        operations = s.task.operations
+        settled = frozenset(o.id for o in operations if _settled(o, s, scene))
+        undone = {o.undoes for o in operations}
+        gone = {
+            o.id
+            for o in operations
+            if o.id in settled and not o.has_effect and o.status is Status.OPEN and o.id not in undone
+        }
+        kept = tuple(o for o in operations if o.id not in gone)
+        return cls(s, scene, kept, settled, {o.id: index for index, o in enumerate(kept)})
+
+    def parts(self, case: Case) -> Iterator[Hashable]:
+        """What is kept of each; equal effects that nothing undoes are one."""
+        for operation in self.operations:
+            undone = None if operation.undoes is None else self.numbers[operation.undoes]
+            if operation.id not in self.settled:
+                yield _operation(operation, self, case, undone)
+                continue
+            undoable = operation.undoes is None and self.s.can_be_undone(operation)
+            which = self.numbers[operation.id] if undoable or operation.undoes is not None else None
+            yield (
+                operation.slot, undone, which, operation.has_effect, undoable, operation.status,
+                undoable and self.scene.world.times(operation.id) > 1,
+            )  # fmt: skip
+
+    def name(self, op: str) -> Hashable:
+        """The number of an operation that is kept; its id else."""
+        return self.numbers.get(op, op)
 
 
 def _over(s: Situation, scene: Scene) -> tuple[Any, ...] | None:
@@ -85,7 +133,7 @@ def _decided(operation: Operation) -> bool:
     return operation.settled is not None and not any(a.undecided for a in operation.attempts)
 
 
-def _run(s: Situation, case: Case) -> tuple[Any, ...]:
+def _run(s: Situation, case: Case, kept: _Kept) -> tuple[Any, ...]:
     task, moment, plan = s.task, s.moment, s.plan
     newest = task.escalation
     decision = newest.decision if newest else None
@@ -100,9 +148,9 @@ def _run(s: Situation, case: Case) -> tuple[Any, ...]:
         None if decision is None else (decision.choice, decision.carried_out),
         s.longest_lag_left_ms(),
         task.decided,
-        task.denial.op if task.denial else None, task.waiting.reason if task.waiting else None,
+        kept.name(task.denial.op) if task.denial else None, task.waiting.reason if task.waiting else None,
         tuple(c.acknowledged for c in task.conflicts if not c.acknowledged), bool(task.conflicts),
-        tuple((c.op, c.answer, _left(c.expires_at, moment)) for c in task.confirmations.values()),
+        tuple((kept.name(c.op), c.answer, _left(c.expires_at, moment)) for c in task.confirmations.values()),
         _left(task.connector_paused_until, moment),
         min(moment.spent_ms(task), task.deadline_ms + 1) if bounded else s.deadline_passed(),
         sum(a.counts and not a.granted for o in task.forward for a in o.attempts) if case.writes_bind else 0,
@@ -121,28 +169,24 @@ def _since(at: str | None, moment: Moment, enough: int) -> int:
     return min(moment.ms_since(at), enough) if at else -1
 
 
-def _operation(
-    operation: Operation, scene: Scene, case: Case, s: Situation, settled: set[str]
-) -> tuple[Any, ...]:
-    undone = None if operation.undoes is None else _index(s.task, operation.undoes)
-    place = (operation.step, operation.item, undone)
-    if operation.id in settled:
-        return (*place, operation.known, operation.status, operation.settled is Outcome.SUCCEEDED)
+def _operation(operation: Operation, kept: _Kept, case: Case, undone: int | None) -> tuple[Any, ...]:
+    s, scene = kept.s, kept.scene
     write, moment = case.plan.write_of(operation.step, operation.undoes), scene.moment
     slot = s.slot_of(operation)
     first, until = operation.attempts[0], write.key_until_ms()
     return (
-        *place, _alike(operation.settled), operation.known, operation.status,
-        operation.judged, operation.ordinal,
+        operation.slot, undone, _alike(operation.settled), operation.known, operation.status,
+        operation.judged,
         operation.word,
         None if _decided(operation) else _probed(operation, moment, write.probe_every_ms),
         s.operation_lag_left_ms(operation),
         s.backoff_left_ms(operation, slot),
-        s.step_used(slot),
+        sum(a.counts and not a.granted for o in s.operations(slot) for a in o.attempts),
         0 if until is None else _since(first.at, moment, until),
         first.facts["version"] - scene.world.version(case.resource(operation.slot)), first.facts["shown"],
         _answered(operation, s),
         tuple(_undecided(a, scene) for a in operation.attempts if a.undecided),
+        scene.world.times(operation.id), operation.id in scene.world.woken,
     )  # fmt: skip
 
 
@@ -156,10 +200,6 @@ def _probed(operation: Operation, moment: Moment, every_ms: int) -> tuple[Any, .
     return (operation.observed, operation.probes, operation.probe_verdict, since)
 
 
-def _index(task: Task, op: str) -> int:
-    return next(index for index, o in enumerate(task.operations) if o.id == op)
-
-
 def _answered(operation: Operation, s: Situation) -> tuple[Any, ...]:
     """What the answers so far still mean: the newest, the newest definite one, and what drew on no budget."""
     last = operation.last
@@ -167,8 +207,14 @@ def _answered(operation: Operation, s: Situation) -> tuple[Any, ...]:
     return (
         _alike(last.outcome), _alike(definite[-1]) if definite else None, operation.conflicted,
         last.condition_failed, last.follows_unknown, last.counts, last.granted, last.undecided,
-        s.unpaid_in_a_row(operation),
+        _unpaid(operation, s),
     )  # fmt: skip
+
+
+def _unpaid(operation: Operation, s: Situation) -> int:
+    """Sends in a row that drew on no budget, up to the one that is under way."""
+    answered = [a for a in operation.attempts if a.seq > s.decided_seq and a.outcome is not None]
+    return sum(1 for _ in takewhile(lambda a: not a.counts, reversed(answered)))
 
 
 def _undecided(attempt: Attempt, scene: Scene) -> tuple[Any, ...]:
@@ -185,12 +231,12 @@ def _undecided(attempt: Attempt, scene: Scene) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _looks(s: Situation, scene: Scene, case: Case, settled: set[str]) -> tuple[Any, ...]:
+def _looks(s: Situation, scene: Scene, case: Case, kept: _Kept) -> tuple[Any, ...]:
     task = s.task
     firm = not (scene.left.crashes or scene.left.judged or task.rejudged)  # nothing makes it be read again
-    scopes = sorted((scope, states) for scope, states in task.checks.items() if scope not in settled)
+    scopes = sorted((scope, states) for scope, states in task.checks.items() if scope not in kept.settled)
     return (
-        tuple((scope, _checks(scope, states, s, case, firm=firm)) for scope, states in scopes),
+        tuple((kept.name(scope), _checks(scope, states, s, case, firm=firm)) for scope, states in scopes),
         tuple((name, _condition(c, s)) for name, c in sorted(task.conditions.items())),
     )
 
@@ -239,21 +285,23 @@ def _between(earlier: str | None, later: str, enough: int) -> int:
     return 0 if earlier is None else min(round(1000 * seconds_between(earlier, later)), enough)
 
 
-def _world(scene: Scene, settled: set[str]) -> tuple[Any, ...]:
-    world, now = scene.world, scene.now
-    flying = tuple(
-        sorted((r.op, r.condition - world.version(r.resource), r.paused, r.epoch if r.until is None else 0,
-        -1 if r.until is None else r.until - now)
-               for r in world.requests)
+def _world(scene: Scene, kept: _Kept) -> tuple[Any, ...]:
+    world, now, name = scene.world, scene.now, kept.name
+    flying = sorted(
+        (name(r.op), r.condition - world.version(r.resource), r.paused, r.epoch if r.until is None else 0,
+         -1 if r.until is None else r.until - now)
+        for r in world.requests
     )  # fmt: skip
     return (
         world.cells,
-        tuple((op, times) for op, times in world.landed if op not in settled or times > 1),
         frozenset(op.rpartition("/")[0] for op, _ in world.landed),
-        flying,
-        tuple((s.op, s.cells, s.landed, s.shown, s.until - now) for s in world.stale),
-        tuple((op, min(until - now, _FOREVER_MS)) for op, until in world.keys if op not in settled),
-        world.woken,
+        frozenset(op.rpartition("/")[0] for op in world.woken),
+        tuple(flying),
+        tuple(
+            (name(s.op), s.cells, tuple((name(op), n) for op, n in s.landed), s.shown, s.until - now)
+            for s in world.stale
+        ),
+        tuple((name(op), min(until - now, _FOREVER_MS)) for op, until in world.keys if op in kept.numbers),
         world.shown,
-        scene.sending is not None and scene.sending.op,
+        scene.sending is not None,
     )

@@ -1,6 +1,6 @@
 """Breadth first through every scene of a case: the shortest story of each ending, row and broken law."""
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -10,6 +10,7 @@ from policies.proof.key import Names, key_of
 from policies.proof.laws import Breach, broken_by_move, broken_by_state, broken_by_step
 from policies.proof.perform import move_of, successors
 from policies.proof.scene import Scene, starts
+from policies.proof.sight import Place
 
 Story = tuple[str, ...]
 Mark = tuple[int, str, str]  # a row, the kind of its move, and what the move is about
@@ -80,6 +81,7 @@ class _Search:
         self.edges: list[list[int]] = []
         self.nodes: list[_Node] = []
         self.queue: deque[tuple[int, Scene]] = deque()
+        self.landed: set[tuple[tuple[str, int], ...]] = set()
         root = _Node(None, "")
         for words, scene in starts(case):
             self.take(scene, root, words)
@@ -103,6 +105,7 @@ class _Search:
         index, scene = self.queue.popleft()
         found, case, node = self.found, self.case, self.nodes[index]
         found.scenes += 1
+        self._count_effects(scene)
         _note(found, broken_by_state(scene, case), node)
         if scene.task.unsound:
             return
@@ -122,6 +125,21 @@ class _Search:
             _note(found, broken_by_step(scene, after), node, label)
         if not progress:
             _end(found, scene, move, node)
+
+    def _count_effects(self, scene: Scene) -> None:
+        """How often each place took effect so far; seldom anything new."""
+        landed = scene.world.landed
+        if landed in self.landed:
+            return
+        self.landed.add(landed)
+        times: Counter[tuple[Place, str | None]] = Counter()
+        known = {o.id: o for o in scene.task.operations}
+        for op, count in landed:
+            if (operation := known.get(op)) is not None:  # else a law is broken, and says so
+                times[operation.slot, operation.undoes] += count
+        for (place, undoes), count in times.items():
+            slot = (place[0], undoes is not None)
+            self.found.effects[slot] = max(self.found.effects.get(slot, 0), count)
 
 
 def explore(
