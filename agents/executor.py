@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from agents.facts import capped
 from agents.models.port import Model, Prompt, Section
 from agents.prompting import instructions
+from policies.forks import LONGEST_WAIT_S
 
-MAX_WAIT_S: Final = 60
+MAX_WAIT_S: Final = LONGEST_WAIT_S
 MAX_DIAGNOSE: Final = 3
 MAX_REASON: Final = 300
 # what a call of this role may cost, and what is therefore reserved before it

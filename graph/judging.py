@@ -8,17 +8,13 @@ from typing import Final
 
 from agents.executor import RESERVED_TOKENS, Fork, Taken
 from graph.session import Session
-from policies.move import CheckPreconditions, Escalate, Leave, Move, Observe, Probe, Turn, Wait
+from policies import forks
+from policies.move import Escalate, Leave, Move, Turn
 from state import bodies, instants
 from state.entry import Role
 from state.task import Task
 
 MODEL_TIMEOUT_S: Final = 60.0
-
-# row -> how the matter stands when a model may be asked about the rules' move there
-_STANDINGS: Final = {
-    8: "unknown", 9: "unknown", 11: "unknown", 13: "failed", 15: "exhausted", 18: "failed", 23: "failed",
-}  # fmt: skip
 
 
 def judged_move(session: Session, rules: Move) -> Move:
@@ -26,36 +22,32 @@ def judged_move(session: Session, rules: Move) -> Move:
     fork = fork_of(session, rules)
     if fork is None:
         return rules
-    waits = _wait_in_force(session, fork)
+    waits = forks.wait_in_force(session.task, row=fork.row, now=session.holder.now())
     if waits is not None:
         return waits
     known = session.task.rejudged
     if known and known["seq"] == session.task.head.seq:  # nothing is new since it was asked
-        return substitute(session, rules, fork, str(known["taken"]))
+        return _substitute(session, rules, fork)
     if not _may_ask(session):
         return rules
     _ask(session, fork, rules)
-    return substitute(session, session.rules_move(), fork, str(session.task.rejudged["taken"]))
+    return _substitute(session, session.rules_move(), fork)
 
 
 def fork_of(session: Session, rules: Move) -> Fork | None:
     """The fork that ``rules`` stands at; None on the open road, where no model is asked."""
-    if rules.row not in _STANDINGS or not isinstance(rules, Escalate | Leave | Turn):
-        return None
-    if isinstance(rules, Escalate) and rules.reason == "unproven_sender":
-        return None  # no look and no wait can settle it
     task = session.task
-    again = task.rereads < session.runbook.limits.model.rereads and _look_again(task, rules) is not None
-    may = {Taken.ACCEPT, Taken.WAIT, Taken.ESCALATE} | ({Taken.REREAD} if again else set())
-    row = 8 if rules.row == 9 else rules.row  # noqa: PLR2004 - row 9 is where row 8 has given up
+    may = forks.may_choose(task, rules, session.runbook.limits.model.rereads)
+    if not may:
+        return None
     return Fork(
-        row=row,
-        name=_STANDINGS[rules.row],
+        row=forks.fork_row(rules),
+        name=forks.STANDINGS[rules.row],
         rules=words(rules),
         facts=_facts(task),
         outside={name: _shown(found) for name, found in list(task.facts.items())[:12]},
         diagnose={d.id: d.tool for d in session.runbook.diagnose},
-        may=frozenset(may),
+        may=frozenset(map(Taken, may)),
     )
 
 
@@ -72,40 +64,9 @@ def words(move: Move) -> str:
             return type(move).__name__.lower()
 
 
-def substitute(session: Session, rules: Move, fork: Fork, taken: str) -> Move:
-    """What a choice makes of the rules' move; only where the fork is still there, and never a send."""
-    if not isinstance(rules, Escalate | Leave | Turn) or (8 if rules.row == 9 else rules.row) != fork.row:  # noqa: PLR2004
-        return rules
-    if taken == Taken.ESCALATE:
-        why = str(session.task.rejudged.get("reason", ""))
-        return Escalate(row=rules.row, reason="model", code=_STANDINGS[rules.row], detail=why)
-    if taken == Taken.REREAD:
-        return _look_again(session.task, rules) or rules
-    if taken == Taken.WAIT:  # a wait that is over is worth a fresh look
-        return _wait_in_force(session, fork) or _look_again(session.task, rules) or rules
-    return rules
-
-
-def _look_again(task: Task, rules: Move) -> Move | None:
-    """The read that shows the same matter afresh; None where there is none."""
-    if rules.row == 18:  # noqa: PLR2004
-        return CheckPreconditions(row=18)
-    if rules.row == 23:  # noqa: PLR2004
-        return Observe(row=23, scope="completion")
-    operation = next((o for o in reversed(task.operations) if o.status == "open" and o.attempts), None)
-    if operation is None:
-        return None
-    if rules.row == 9:  # noqa: PLR2004
-        return Probe(row=8, op=operation.id) if operation.probe_verdict is not None else None
-    return Observe(row=rules.row, scope=operation.id) if operation.settled == "succeeded" else None
-
-
-def _wait_in_force(session: Session, fork: Fork) -> Wait | None:
-    known = session.task.rejudged
-    if not known or known["taken"] != Taken.WAIT or known["row"] != fork.row or not known["until"]:
-        return None
-    left = round(1000 * instants.seconds_between(session.holder.now(), known["until"]))
-    return Wait(row=fork.row, reason="model", ms=left) if left > 0 else None
+def _substitute(session: Session, rules: Move, fork: Fork) -> Move:
+    taken = str(session.task.rejudged["taken"])
+    return forks.substitute(session.task, rules, row=fork.row, taken=taken, now=session.holder.now())
 
 
 def _may_ask(session: Session) -> bool:

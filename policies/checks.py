@@ -45,9 +45,7 @@ def view(check: CheckPlan, state: CheckState | None, moment: Moment, *, newer_th
         return CheckView(standing=Standing.FAIL if state.verdict == "fail" else Standing.UNKNOWN)
     if not current:
         return CheckView(standing=Standing.PENDING)
-    return CheckView(
-        standing=Standing.PENDING, wait_ms=max(0, check.every_ms - moment.ms_since(state.last_at))
-    )
+    return CheckView(standing=Standing.PENDING, wait_ms=moment.ms_until_next(state.last_at, check.every_ms))
 
 
 def view_all(

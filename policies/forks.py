@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
+from policies.moment import CLOCK_SLACK_MS
 from policies.move import CheckPreconditions, Escalate, Leave, Move, Observe, Probe, Turn, Wait
 from state.instants import seconds_between
 from state.task import Task
@@ -16,6 +17,7 @@ ACCEPT: Final = "accept"
 WAIT: Final = "wait"
 REREAD: Final = "reread"
 ESCALATE: Final = "escalate"
+LONGEST_WAIT_S: Final = 60
 
 _PRECONDITIONS: Final = 18
 _COMPLETION: Final = 23
@@ -82,4 +84,5 @@ def wait_in_force(task: Task, *, row: int, now: str) -> Wait | None:
     if not known or known["taken"] != WAIT or known["row"] != row or not known["until"]:
         return None
     left = round(1000 * seconds_between(now, known["until"]))
-    return Wait(row=row, reason="model", ms=left) if left > 0 else None
+    set_back = left > 1000 * LONGEST_WAIT_S + CLOCK_SLACK_MS  # no model is granted that much
+    return Wait(row=row, reason="model", ms=left) if left > 0 and not set_back else None

@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from state.fold.reduce import NOT_COUNTED
 from state.instants import seconds_between
 from state.task import Clock, Task
+
+CLOCK_SLACK_MS: Final = 2_000  # hosts that read one database do not set its clock
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,14 @@ class Moment:
     def ms_since(self, at: str) -> int:
         """Milliseconds from ``at`` until now by the database's clock; negative when it lies ahead."""
         return round(1000 * seconds_between(at, self.at))
+
+    def ms_until_next(self, at: str, every_ms: int) -> int:
+        """How long until what was looked at at ``at`` is looked at again; 0: now.
+
+        Now too where ``at`` lies ahead: the clock was set back, and a look too early harms nothing.
+        """
+        since_ms = self.ms_since(at)
+        return max(0, every_ms - since_ms) if since_ms >= 0 else 0
 
     def spent_ms(self, task: Task) -> int:
         """Time of ``task`` that counts against its deadline, up to now, in milliseconds."""

@@ -4,18 +4,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
-from typing import Final
 
 from policies import flight
 from policies.checks import CheckView, view_all
-from policies.moment import Moment
+from policies.moment import CLOCK_SLACK_MS, Moment
 from policies.plan import CheckPlan, Plan, StepPlan, WritePlan
 from state.fold.operations import CONNECTOR_PAUSE_S
 from state.instants import parse, seconds_between
 from state.outcome import Known, Outcome
 from state.task import Direction, Operation, Status, Task
 
-CLOCK_SLACK_MS: Final = 2_000  # hosts that read one database do not set its clock
 DEFINITE = (Outcome.NOT_APPLIED, Outcome.NOT_SENT)
 
 

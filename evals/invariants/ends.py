@@ -5,13 +5,13 @@ from itertools import pairwise
 from typing import Any, Final
 
 from evals.invariants.approved import Terms
-from evals.invariants.evidence import Evidence, When, ms_of
+from evals.invariants.evidence import Evidence, When
 from evals.invariants.limits import NO_TERMS
 from evals.invariants.matching import matched
 from evals.invariants.report import Findings, Found, Lacking
 from evals.invariants.sends import excused
 from evals.invariants.story import Operation, Story
-from evals.invariants.times import came_before, may_land
+from evals.invariants.times import came_before, elapsed_ms, may_land, said_ms
 from policies.step import Rollback
 from state.entry import Entry, Kind, Role
 
@@ -34,7 +34,7 @@ def evidenced(evidence: Evidence) -> Findings:
             terms = evidence.terms(story)
             if terms is None:
                 yield Lacking(NO_TERMS)
-            yield from _checks(story, closed, terms)
+            yield from _checks(evidence, story, closed, terms)
             yield from _true(evidence, story, closed)
         if state == "rolled_back":
             yield from _compensated(story, closed)
@@ -72,7 +72,7 @@ def _last_passes(story: Story, scope: str, before: int) -> dict[str, Entry]:
     return {check: entry for check, entry in newest.items() if entry.body["verdict"] == "pass"}
 
 
-def _checks(story: Story, closed: Entry, terms: Terms | None) -> Iterator[Found]:
+def _checks(evidence: Evidence, story: Story, closed: Entry, terms: Terms | None) -> Iterator[Found]:
     """A passing look of the verifier for every condition, behind the last write and its read lag."""
     scope = _PROVEN[closed.body["state"]]
     passed = _last_passes(story, scope, closed.seq)
@@ -83,8 +83,8 @@ def _checks(story: Story, closed: Entry, terms: Terms | None) -> Iterator[Found]
     for name, entry in passed.items():
         if entry.role is not Role.VERIFIER:
             yield Found(story.run, entry.seq, f"{name} was passed by the {entry.role}")
-        for seq, at_ms in _written(story, terms):
-            if entry.seq < seq or ms_of(entry.at) < at_ms:
+        for seq, said, lag_ms in _written(story, terms):
+            if entry.seq < seq or _passed_ms(evidence, said, entry) < lag_ms:
                 yield Found(
                     story.run, entry.seq, f"{name} was looked at before the write at {seq} could be seen"
                 )
@@ -105,19 +105,25 @@ def _wanted(story: Story, scope: str, terms: Terms | None) -> set[str]:
     return wanted
 
 
-def _written(story: Story, terms: Terms | None) -> Iterator[tuple[int, int]]:
-    """When each write that had an effect can be seen by everybody, by the ledger's own times."""
+def _passed_ms(evidence: Evidence, said: Entry, look: Entry) -> int:
+    """Time between two entries by their own words; the true time where their clock was set back between."""
+    by_words = said_ms(said, look)
+    return max(by_words, elapsed_ms(evidence, said, look)) if evidence.ordered else by_words
+
+
+def _written(story: Story, terms: Terms | None) -> Iterator[tuple[int, Entry, int]]:
+    """Each write that had an effect, the entry that says so, and how long reads may lag behind it."""
     for operation in story.operations.values():
         contract = terms.contracts.get(operation.first["tool"]) if terms is not None else None
         lag_ms = round(1000 * contract.read_lag_s) if contract is not None else 0
         for attempt in operation.attempts:
             if attempt.outcome == "succeeded" and attempt.said is not None:
-                yield attempt.intent.seq, ms_of(attempt.said.at) + lag_ms
+                yield attempt.intent.seq, attempt.said, lag_ms
             elif attempt.outcome in (None, "unknown"):
-                yield attempt.intent.seq, ms_of(attempt.intent.at) + lag_ms
+                yield attempt.intent.seq, attempt.intent, lag_ms
         applied = [s for s in operation.settling if s.body["settles"] == "succeeded"]
         if applied and applied[0].body["by"] == "probe":
-            yield applied[0].seq, ms_of(applied[0].at) + lag_ms
+            yield applied[0].seq, applied[0], lag_ms
 
 
 def _compensated(story: Story, closed: Entry) -> Iterator[Found]:

@@ -247,11 +247,10 @@ class Crew:
             engine.look_around()
         except FencedError:
             return False
-        for info, _ in engine.to_take():
-            task = engine.work(info.run, lambda task: self._seen(process, task))
-            if task is not None:
-                return True
-        return False
+        taken = [
+            engine.work(info.run, lambda task: self._seen(process, task)) for info, _ in engine.to_take()
+        ]
+        return any(task is not None for task in taken)
 
     def _seen(self, process: SimProcess, task: Task) -> None:
         process.kind = task.operations[-1].last.tool if task.operations else ""

@@ -39,7 +39,7 @@ def row_17b_prepare(s: Situation) -> Move | None:
         return None
     if task.read_tries >= MAX_READ_TRIES:
         return Escalate(row=17, reason="unreadable", detail=task.read_problem)
-    if task.read_tries and (left := READ_AGAIN_MS - s.moment.ms_since(task.read_problem_at)) > 0:
+    if task.read_tries and (left := s.moment.ms_until_next(task.read_problem_at, READ_AGAIN_MS)):
         return Wait(row=17, reason="check", ms=left)
     if not task.bound:
         return Bind(row=17)
@@ -61,8 +61,8 @@ def row_18_preconditions(s: Situation) -> Move | None:
             tries = max(precondition.tries, MAX_READ_TRIES) if unknown else precondition.tries
             if found.tries >= tries and found.seq > s.task.read_since:
                 return _precondition_failed(s, precondition, unknown=unknown)
-            wait = precondition.every_ms - s.moment.ms_since(found.at)
-            if found.tries < tries and wait > 0:
+            wait = s.moment.ms_until_next(found.at, precondition.every_ms)
+            if found.tries < tries and wait:
                 return Wait(row=18, reason="check", ms=wait, detail=precondition.id)
             return CheckPreconditions(row=18)
         if found is None or found.seq <= s.task.read_since:

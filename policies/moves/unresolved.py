@@ -83,8 +83,8 @@ def _probe(s: Situation, operation: Operation) -> Move | None:
     if operation.probes >= write.probe_tries:
         return None
     if operation.probes and operation.probed_at is not None:
-        wait = write.probe_every_ms - s.moment.ms_since(operation.probed_at)
-        if wait > 0:
+        wait = s.moment.ms_until_next(operation.probed_at, write.probe_every_ms)
+        if wait:
             return Wait(row=8, reason="check", ms=wait, detail=operation.id)
     return Probe(row=8, op=operation.id)
 

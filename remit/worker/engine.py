@@ -257,7 +257,9 @@ class Engine:
         """Runs that want a worker, those first that may end it, each with whether it is such a one."""
         # Runs that were given up stay on the list, and must not crowd out those that can be carried.
         claimable = self.claimant.ledger.claimable(limit=4 * self.threads + len(self._failures))
-        return self._suspects.first(claimable or self._strayed())
+        known = {info.run for info in claimable}
+        strayed = [info for info in self._strayed() if info.run not in known]
+        return self._suspects.first([*claimable, *strayed])
 
     def _start(self, pool: ThreadPoolExecutor, watch: Watch) -> int:
         started = 0

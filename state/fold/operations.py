@@ -146,13 +146,13 @@ def _verified(task: Task, entry: Entry) -> Task:
     scope, check, verdict = b["scope"], b["check"], b["verdict"]
     before = task.checks.get(scope, {}).get(check)
     passing = verdict == "pass"
+    gap_s = seconds_between(before.last_at, entry.at) if before is not None else 0.0
+    set_back = gap_s < 0  # the clock was: what it said before cannot be counted from any more
     unbroken = (
-        before is not None
-        and before.verdict == "pass"
-        and 1000 * seconds_between(before.last_at, entry.at) <= b["max_gap_ms"]
+        before is not None and before.verdict == "pass" and not set_back and 1000 * gap_s <= b["max_gap_ms"]
     )
     state = CheckState(
-        since=before.since if before else entry.at,
+        since=before.since if before and not set_back else entry.at,
         last_at=entry.at,
         verdict=verdict,
         expected=b["expected"],
