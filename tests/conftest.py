@@ -7,8 +7,12 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.postgres_kit import Cluster
 
 ROOT = Path(__file__).resolve().parent.parent
 GUARD = ROOT / "tests" / "network_guard"
@@ -77,6 +81,35 @@ def require() -> Callable[[str, object], None]:
         pytest.skip(message)
 
     return requires
+
+
+@pytest.fixture(scope="session")
+def postgres(require: Callable[[str, object], None]) -> Iterator["Cluster"]:
+    """A private cluster, for as long as the session takes."""
+    from tests import postgres_kit
+
+    require("postgres and initdb", postgres_kit.binaries())
+    with postgres_kit.cluster() as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def empty_ledger_on_postgres(postgres: "Cluster") -> str:
+    """The name of a database that holds an empty ledger, made with the tests' key: to be copied, not used."""
+    from state.ledger.sql.opening import open_ledger
+    from tests.ledger_kit import KEY
+
+    name = postgres.make()
+    open_ledger(postgres.url(name), payload_key=KEY).close()
+    return name
+
+
+@pytest.fixture
+def ledger_url(postgres: "Cluster", empty_ledger_on_postgres: str) -> Iterator[str]:
+    """The address of an empty ledger on Postgres, made with the tests' key, gone with the test."""
+    name = postgres.make(template=empty_ledger_on_postgres)
+    yield postgres.url(name)
+    postgres.drop(name)
 
 
 _left_running: list[str] = []

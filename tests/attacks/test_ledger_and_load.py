@@ -24,7 +24,7 @@ from state.ledger.columns import COLUMNS
 from state.ledger.memory import MemoryLedger
 from state.ledger.payload import payload_of
 from state.ledger.port import Append, Query
-from state.ledger.sql.sqlite import GUARDS
+from state.ledger.sql.sqlite import TRIGGERS
 from state.outcome import Outcome
 from state.projection import row_of
 from tests import guard_kit as kit
@@ -84,11 +84,11 @@ def certain(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def without_guards(owned: sqlite3.Connection, *statements: str) -> None:
     """Do something that the triggers refuse, and put them back as if nothing had happened."""
-    for name in GUARDS:
+    for name in TRIGGERS:
         owned.execute(f"DROP TRIGGER {name}")
     for statement in statements:
         owned.execute(statement)
-    for text in GUARDS.values():
+    for text in TRIGGERS.values():
         owned.execute(text)
 
 
@@ -117,7 +117,7 @@ def test_the_database_refuses_to_replace_what_was_written(
 
 
 @lines(["dropped-trigger"])
-@pytest.mark.parametrize("name", GUARDS)
+@pytest.mark.parametrize("name", TRIGGERS)
 def test_a_guard_of_the_database_that_is_gone_is_missed(
     owned: sqlite3.Connection, verify: Verify, line: str, name: str
 ) -> None:

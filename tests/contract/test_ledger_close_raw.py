@@ -1,4 +1,4 @@
-"""How a stuck run is ended by a human, in memory and on SQLite: one act, for good, and provable."""
+"""How a stuck run is ended by a human, in memory, on SQLite and on Postgres: one act, for good, and provable."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -37,12 +37,15 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Ledger]:
     made: dict[str, Callable[[], Ledger]] = {
         "memory": lambda: MemoryLedger(clock=clock, code=CODE, project=project, payload_key=KEY),
         "sqlite": lambda: open_ledger(
             tmp_path / "ledger.db", clock=clock, code=CODE, project=project, payload_key=KEY
+        ),
+        "postgres": lambda: open_ledger(
+            request.getfixturevalue("ledger_url"), clock=clock, code=CODE, project=project, payload_key=KEY
         ),
     }
     found = made[request.param]()

@@ -1,4 +1,4 @@
-"""What every ledger keeps: the same questions and the same refusals, in memory and on SQLite."""
+"""What every ledger keeps: the same questions and the same refusals, in memory, on SQLite and on Postgres."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -35,12 +35,15 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
 def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Ledger]:
     made: dict[str, Callable[[], Ledger]] = {
         "memory": lambda: MemoryLedger(clock=clock, code=CODE, project=project, payload_key=KEY),
         "sqlite": lambda: open_ledger(
             tmp_path / "ledger.db", clock=clock, code=CODE, project=project, payload_key=KEY
+        ),
+        "postgres": lambda: open_ledger(
+            request.getfixturevalue("ledger_url"), clock=clock, code=CODE, project=project, payload_key=KEY
         ),
     }
     found = made[request.param]()

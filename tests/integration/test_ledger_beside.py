@@ -17,7 +17,7 @@ from state.ledger.export import export, verify_export
 from state.ledger.port import Finding, Stop
 from state.ledger.seals import seal_of, tally_row
 from state.ledger.sql.opening import keeps_a_key, open_ledger
-from state.ledger.sql.sqlite import GUARDS
+from state.ledger.sql.sqlite import TRIGGERS
 from state.ledger.sql.store import SqlLedger
 from tests.ledger_kit import CODE, KEY, T0, Chain, project, signal, worker
 
@@ -62,10 +62,10 @@ Change = Callable[[sqlite3.Connection], None]
 def tamper(path: Path, change: Change) -> None:
     """Change the file as its owner can: every trigger dropped before, and put back behind."""
     owner = sqlite3.connect(path, isolation_level=None)
-    for name in GUARDS:
+    for name in TRIGGERS:
         owner.execute(f"DROP TRIGGER {name}")
     change(owner)
-    for text in GUARDS.values():
+    for text in TRIGGERS.values():
         owner.execute(text)
     owner.close()
 

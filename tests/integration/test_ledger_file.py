@@ -17,7 +17,7 @@ from state.errors import LedgerError, SchemaError, StorageError
 from state.ledger.port import Limit, Query
 from state.ledger.sql import reads, schema
 from state.ledger.sql.opening import open_ledger
-from state.ledger.sql.sqlite import GUARDS, upgrading_engine
+from state.ledger.sql.sqlite import TRIGGERS, upgrading_engine
 from state.ledger.sql.statement import Statement
 from state.ledger.sql.store import SqlLedger
 from state.ledger.sql.view import counting
@@ -244,7 +244,7 @@ def test_an_empty_file_becomes_a_ledger_of_the_present_schema(path: Path) -> Non
         assert context.get_current_revision() == schema.REVISION
         assert compare_metadata(context, schema.metadata) == []
         names = connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
-        assert dict(tuple(row) for row in names) == dict(GUARDS)
+        assert dict(tuple(row) for row in names) == dict(TRIGGERS)
         migrated = _objects(connection)
     engine.dispose()
     assert migrated == _from_metadata(path.with_name("other.db"))
@@ -309,7 +309,7 @@ def test_a_file_that_is_no_database_is_refused(path: Path) -> None:
 
 def test_an_upgrade_that_fails_leaves_nothing_behind(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
-        patched.setitem(GUARDS, "signals_delete", "CREATE TRIGGER but not like this")
+        patched.setitem(TRIGGERS, "signals_delete", "CREATE TRIGGER but not like this")
         with pytest.raises(StorageError):
             open_ledger(path)
     assert owner(path).execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)

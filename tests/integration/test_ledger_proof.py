@@ -18,7 +18,7 @@ from state.ledger.payload import payload_of
 from state.ledger.port import Finding, Stop
 from state.ledger.sql import schema
 from state.ledger.sql.opening import open_ledger
-from state.ledger.sql.sqlite import GUARDS
+from state.ledger.sql.sqlite import TRIGGERS
 from state.ledger.sql.store import SqlLedger
 from tests.ledger_kit import CODE, KEY, T0, Chain, project, signal, worker
 
@@ -82,14 +82,14 @@ def ledger(path: Path) -> Iterator[SqlLedger]:
 def file(ledger: SqlLedger, path: Path) -> Iterator[sqlite3.Connection]:
     """The file in the hands of its owner, who has dropped every guard and put it back afterwards."""
     owner = sqlite3.connect(path, isolation_level=None)
-    for name in GUARDS:
+    for name in TRIGGERS:
         owner.execute(f"DROP TRIGGER {name}")
     yield owner
     owner.close()
 
 
 def restore(owner: sqlite3.Connection) -> None:
-    for text in GUARDS.values():
+    for text in TRIGGERS.values():
         owner.execute(text)
 
 

@@ -3,31 +3,31 @@
 A pooled connection and a statement of SQLAlchemy cost ten times what SQLite itself needs for these.
 """
 
-import sqlite3
 import threading
-from pathlib import Path
-from typing import Any, Final, cast
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import bindparam, func, literal, null, select, union_all
-from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from state.errors import StorageError
 from state.ledger.port import Glance
+from state.ledger.sql.database import Database
 from state.ledger.sql.schema import attempts, heads, holds, signals, stops
-from state.ledger.sql.sqlite import reading_connection
 from state.ledger.sql.statement import Statement
 
 MAX_IDLE: Final = 8
+T = TypeVar("T")
 
 
 class Glances:
     """Reads that never wait for a writer. Each sees what was durable when it was asked."""
 
-    def __init__(self, path: Path, dialect: Dialect) -> None:
-        """``path``: the ledger's file."""
-        self._path, self._guard = path, threading.Lock()
-        self._idle: list[sqlite3.Cursor] = []  # the last one used is taken first: its pages are at hand
+    def __init__(self, database: Database) -> None:
+        """Ask ``database``."""
+        self._database, self._guard = database, threading.Lock()
+        dialect = database.dialect
+        self._idle: list[DBAPICursor] = []  # the last one used is taken first: its pages are at hand
         self._closed = False
         s, a = signals.c, attempts.c
         waiting = select(func.count().label("waiting"), null().label("scope")).select_from(signals)
@@ -68,28 +68,35 @@ class Glances:
             while self._idle:
                 self._idle.pop().connection.close()
 
+    def now(self) -> str | None:
+        """The present instant by the database's clock; None where that is the host's."""
+        return self._with(self._database.now)
+
     def _ask(self, statement: Statement, **values: str) -> list[tuple[Any, ...]]:
+        return self._with(lambda cursor: statement.rows(cursor, **values))
+
+    def _with(self, ask: Callable[[DBAPICursor], T]) -> T:
         try:
             cursor = self._take()
             try:
-                rows = statement.rows(cast("DBAPICursor", cursor), **values)
+                answer = ask(cursor)
             except BaseException:
                 cursor.connection.close()
                 raise
-        except sqlite3.Error as error:
+        except self._database.failures as error:
             raise StorageError(f"the database could not be read: {error}") from error
         self._give(cursor)
-        return rows
+        return answer
 
-    def _take(self) -> sqlite3.Cursor:
+    def _take(self) -> DBAPICursor:
         with self._guard:
             if self._closed:
                 raise StorageError("the ledger is closed")
             if self._idle:
                 return self._idle.pop()
-        return reading_connection(self._path).cursor()
+        return self._database.asking()
 
-    def _give(self, cursor: sqlite3.Cursor) -> None:
+    def _give(self, cursor: DBAPICursor) -> None:
         """Keep a connection for whoever asks next, where there are not enough already."""
         with self._guard:
             if len(self._idle) < MAX_IDLE and not self._closed:

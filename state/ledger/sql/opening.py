@@ -1,18 +1,20 @@
-"""How a ledger is opened: an empty file becomes one, an older one is upgraded, an unknown one refused."""
+"""How a ledger is opened: an empty database becomes one, an older one is upgraded, an unknown one refused."""
 
-import sqlite3
 from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 
 from sqlalchemy.engine import make_url
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from state.errors import PayloadKeyError, SchemaError, StorageError
 from state.ledger.port import Project
 from state.ledger.seals import NO_KEY, TALLIES, key_mark, tally_row
-from state.ledger.sql.schema import REVISION
-from state.ledger.sql.sqlite import SqliteWriter, create_file, upgrading_engine
+from state.ledger.sql.database import Database, Writing
+from state.ledger.sql.schema import REVISION, payload_key, tallies
+from state.ledger.sql.sqlite import Sqlite, create_file
+from state.ledger.sql.statement import Statement, inserting
 from state.ledger.sql.store import SqlLedger
 
 
@@ -32,78 +34,94 @@ def open_ledger(
     SchemaError where the database is of a schema that this program does not know, PayloadKeyError where it
     was made with another key or with none, StorageError where it cannot be opened.
     """
-    path = _path(where)
-    create_file(path)
-    writer = SqliteWriter(path)
+    database = _database(where)
+    writer = database.writing()
     try:
-        _upgrade(writer, path)
-        locked = _check_key(writer, path, payload_key)
+        _upgrade(writer, database)
+        locked = _check_key(writer, database, payload_key)
     except BaseException:
         writer.close()
         raise
     return SqlLedger(
-        path, writer, code=code, project=project, payload_key=payload_key, clock=clock, locked=locked
+        database, writer, code=code, project=project, payload_key=payload_key, clock=clock, locked=locked
     )
 
 
-def keeps_a_key(path: Path) -> bool:
-    """Whether there is a ledger at ``path`` that was made with a payload key; StorageError."""
-    if not path.is_file():
+def keeps_a_key(where: str | Path) -> bool:
+    """Whether there is a ledger at ``where`` that was made with a payload key; StorageError."""
+    path = _path(where)
+    if path is not None and not path.is_file():
         return False
+    database = Sqlite(path) if path is not None else _database(where)
     try:
-        connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        cursor = database.asking()
         try:
-            if _revision(connection) != REVISION:
+            if _revision(cursor, database) != REVISION:
                 return False
-            marks = connection.execute("SELECT mark FROM payload_key").fetchall()
+            marks = _marks(cursor)
         finally:
-            connection.close()
-    except sqlite3.Error as error:
-        raise StorageError(f"cannot read {path}: {error}") from error
-    return any(mark != NO_KEY for (mark,) in marks)
+            cursor.connection.close()
+    except database.failures as error:
+        raise StorageError(f"cannot read {database}: {error}") from error
+    return any(mark != NO_KEY for mark in marks)
 
 
-def _check_key(writer: SqliteWriter, path: Path, key: bytes | None) -> str | None:
+def _check_key(writer: Writing, database: Database, key: bytes | None) -> str | None:
     """Say why nothing may be written without a key; None where it may. PayloadKeyError for another one."""
     try:
-        marks = _marks(writer)
-        if not marks and _is_new(writer):
-            _begin(writer, key)
-            marks = _marks(writer)
-    except sqlite3.Error as error:
-        raise StorageError(f"cannot open {path}: {error}") from error
+        marks = _marks(writer.reading())
+        if not marks and _is_new(writer.reading()):
+            _begin(writer, database, key)
+            marks = _marks(writer.reading())
+    except database.failures as error:
+        raise StorageError(f"cannot open {database}: {error}") from error
     if not marks or key_mark(key) in marks:  # that there is none is for verify to find
         return None
     if key is not None:
         made = "without a payload key" if NO_KEY in marks else "with another payload key than this one"
-        raise PayloadKeyError(f"the ledger {path} was made {made}: nothing was read or stored")
-    return f"the ledger {path} was made with a payload key, and is opened without it: nothing was stored"
+        raise PayloadKeyError(f"the ledger {database} was made {made}: nothing was read or stored")
+    return f"the ledger {database} was made with a payload key, and is opened without it: nothing was stored"
 
 
-def _marks(writer: SqliteWriter) -> list[str]:
-    return [mark for (mark,) in writer.raw.execute("SELECT mark FROM payload_key")]
+def _marks(cursor: DBAPICursor) -> list[str]:
+    cursor.execute("SELECT mark FROM payload_key")
+    return [mark for (mark,) in cursor.fetchall()]
 
 
-def _is_new(writer: SqliteWriter) -> bool:
-    return writer.raw.execute("SELECT run FROM heads LIMIT 1").fetchone() is None
+def _is_new(cursor: DBAPICursor) -> bool:
+    cursor.execute("SELECT run FROM heads LIMIT 1")
+    return cursor.fetchone() is None
 
 
-def _begin(writer: SqliteWriter, key: bytes | None) -> None:
+def _begin(writer: Writing, database: Database, key: bytes | None) -> None:
     """Note the key of a new ledger, and begin its tallies, unless another process was first."""
     cursor = writer.begin()
     try:
-        if not _marks(writer):
-            cursor.execute("INSERT INTO payload_key VALUES (?)", (key_mark(key),))
-            for name in TALLIES:
-                row = tally_row(name, (), key=key)
-                cursor.execute("INSERT INTO tallies VALUES (:name, :number, :digest, :seal)", row)
+        if not _marks(cursor):
+            Statement(inserting(payload_key), database.dialect).run(cursor, mark=key_mark(key))
+            rows = [tally_row(name, (), key=key) for name in TALLIES]
+            Statement(inserting(tallies), database.dialect).many(cursor, rows)
         writer.commit()
     except BaseException:
         writer.rollback()
         raise
 
 
-def _path(where: str | Path) -> Path:
+def _database(where: str | Path) -> Database:
+    """The database at ``where``, an empty file made for it where it is one; StorageError."""
+    path = _path(where)
+    if path is not None:
+        create_file(path)
+        return Sqlite(path)
+    try:
+        from state.ledger.sql.postgres import Postgres  # noqa: PLC0415 - its driver is an extra, and costs 0.1 s
+    except ImportError as error:
+        raise StorageError("a ledger on Postgres needs its driver: pip install 'remit[postgres]'") from error
+    return Postgres(make_url(str(where)))
+
+
+def _path(where: str | Path) -> Path | None:
+    """The file at ``where``; None for a database on a server. StorageError for anything else."""
     if isinstance(where, Path):
         return where
     if "://" not in where:
@@ -111,42 +129,50 @@ def _path(where: str | Path) -> Path:
     try:
         url = make_url(where)
     except ArgumentError as error:
-        raise StorageError(f"not an address of a ledger: {where}") from error
+        raise StorageError("this is not an address of a ledger") from error
+    if url.get_backend_name() == "postgresql":
+        return None
     if url.get_backend_name() != "sqlite" or url.database in (None, "", ":memory:"):
-        raise StorageError(f"a ledger lives in a file, sqlite:///PATH, not at {where}")
+        shown = url.render_as_string(hide_password=True)
+        raise StorageError(f"a ledger lives in sqlite:///PATH or postgresql://USER@HOST/NAME, not at {shown}")
     return Path(str(url.database))
 
 
-def _revision(connection: sqlite3.Connection) -> str | None:
+def _revision(cursor: DBAPICursor, database: Database) -> str | None:
     """Return the revision of the database; None for an empty one. SchemaError for somebody else's."""
-    found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    found = database.tables(cursor)
     if not found:
         return None
     if "alembic_version" not in found:
         raise SchemaError("this database holds tables, but is no ledger of remit")
-    rows = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    cursor.execute("SELECT version_num FROM alembic_version")
+    rows = cursor.fetchall()
     if len(rows) != 1:
         raise SchemaError("this database does not say of which schema it is")
     return str(rows[0][0])
 
 
-def _upgrade(writer: SqliteWriter, path: Path) -> None:
+def _failures(database: Database) -> tuple[type[Exception], ...]:
+    return (DBAPIError, *database.failures)
+
+
+def _upgrade(writer: Writing, database: Database) -> None:
     """Bring the database to this program's schema, one process at a time and all or nothing."""
     try:
-        if _revision(writer.raw) == REVISION:
+        if _revision(writer.reading(), database) == REVISION:
             return
         writer.lock()
         try:
-            revision = _revision(writer.raw)
+            revision = _revision(writer.reading(), database)
             if revision != REVISION:
-                _migrate(path, revision)
+                _migrate(database, revision)
         finally:
             writer.unlock()
-    except (sqlite3.Error, DBAPIError) as error:
-        raise StorageError(f"cannot open {path}: {error}") from error
+    except _failures(database) as error:
+        raise StorageError(f"cannot open {database}: {error}") from error
 
 
-def _migrate(path: Path, revision: str | None) -> None:
+def _migrate(database: Database, revision: str | None) -> None:
     from alembic import command  # noqa: PLC0415 - costs 0.1 s, and only the first opening needs it
     from alembic.config import Config  # noqa: PLC0415
     from alembic.script import ScriptDirectory  # noqa: PLC0415
@@ -159,7 +185,7 @@ def _migrate(path: Path, revision: str | None) -> None:
             f"this ledger is of schema {revision}, and this program knows {REVISION} at the newest: "
             "nothing was changed; open it with the newer remit that wrote it"
         )
-    engine = upgrading_engine(path)
+    engine = database.upgrading()
     try:
         with engine.begin() as connection:
             config.attributes["connection"] = connection

@@ -4,11 +4,15 @@ Every column stands in a row that ``state.ledger.audit`` can hold against the ch
 Instants are text of one width, so that the database may compare them.
 """
 
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import Column, Index, Integer, MetaData, Table, Text, text
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text, text
 
 REVISION: Final = "0001"
+
+# Text is compared byte by byte, and an integer has 64 bits, as in SQLite.
+TEXT: Final = Text().with_variant(Text(collation="C"), "postgresql")
+INTEGER: Final = Integer().with_variant(BigInteger(), "postgresql")
 
 metadata = MetaData()
 
@@ -18,11 +22,11 @@ def _table(name: str, *columns: Column[str] | Column[int] | Index) -> Table:
 
 
 def _text(name: str, *, key: bool = False, null: bool = False) -> Column[str]:
-    return Column(name, Text, primary_key=key, nullable=null)
+    return Column(name, TEXT, primary_key=key, nullable=null)
 
 
 def _int(name: str, *, key: bool = False, null: bool = False) -> Column[int]:
-    return Column(name, Integer, primary_key=key, nullable=null, autoincrement=False)
+    return Column(name, INTEGER, primary_key=key, nullable=null, autoincrement=False)
 
 
 # the chains
@@ -141,27 +145,32 @@ payloads = _table("payloads", _text("digest", key=True), _text("text", null=True
 payload_key = _table("payload_key", _text("mark", key=True))
 tallies = _table("tallies", _text("name", key=True), _int("number"), _text("digest"), _text("seal"))
 
-LIVE: Final = text("ended_at IS NULL")
+
+def _where(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
+
+LIVE: Final[dict[str, Any]] = _where("ended_at IS NULL")
 INDEXES: Final = (
-    Index("runs_due", runs.c.due_at, sqlite_where=text("due_at IS NOT NULL")),
-    Index("runs_live", runs.c.run, sqlite_where=LIVE),
+    Index("runs_due", runs.c.due_at, **_where("due_at IS NOT NULL")),
+    Index("runs_live", runs.c.run, **LIVE),
     # ended_at first, so that SQLite, which keeps no statistics here, prefers it to the indexes of all runs
-    Index("runs_live_runbook", runs.c.ended_at, runs.c.runbook, runs.c.target, sqlite_where=LIVE),
+    Index("runs_live_runbook", runs.c.ended_at, runs.c.runbook, runs.c.target, **LIVE),
     Index("runs_lane", runs.c.lane, runs.c.run),
     Index("runs_runbook", runs.c.runbook, runs.c.run),
     Index("runs_rate", runs.c.runbook, runs.c.created_at),
     Index("runs_target", runs.c.target, runs.c.run),
     Index("runs_requester", runs.c.requester, runs.c.run),
     Index("runs_state", runs.c.state, runs.c.run),
-    Index("runs_once", runs.c.once_key, sqlite_where=text("once_key IS NOT NULL")),
-    Index("runs_escalated", runs.c.run, sqlite_where=text("escalation IS NOT NULL")),
+    Index("runs_once", runs.c.once_key, **_where("once_key IS NOT NULL")),
+    Index("runs_escalated", runs.c.run, **_where("escalation IS NOT NULL")),
     Index("holds_run", holds.c.run),
     Index("touches_run", touches.c.run),
     Index("attempts_resource", attempts.c.resource, attempts.c.at),
     Index("outbox_run", outbox.c.run, outbox.c.position),
-    Index("outbox_waiting", outbox.c.run, outbox.c.position, sqlite_where=text("delivered_at IS NULL")),
+    Index("outbox_waiting", outbox.c.run, outbox.c.position, **_where("delivered_at IS NULL")),
     Index("deliveries_run", deliveries.c.run),
     Index("signals_run", signals.c.run, signals.c.arrival),
-    Index("signals_waiting", signals.c.run, sqlite_where=text("folded_seq IS NULL")),
-    Index("claims_worker", claims.c.worker, sqlite_where=text("released_at IS NULL")),
+    Index("signals_waiting", signals.c.run, **_where("folded_seq IS NULL")),
+    Index("claims_worker", claims.c.worker, **_where("released_at IS NULL")),
 )

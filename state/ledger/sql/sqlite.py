@@ -3,116 +3,34 @@
 import fcntl
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, cast
 
-from sqlalchemy import URL, Engine, NullPool, QueuePool, create_engine, event
+from sqlalchemy import URL, Engine, NullPool, QueuePool, create_engine, event, make_url
+from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
 
-from state.entry import GENESIS
 from state.errors import StorageError
+from state.ledger.port import Finding
+from state.ledger.sql import standing
+from state.ledger.sql.guards import GUARDS, Guard
+from state.ledger.sql.schema import metadata
 
 BUSY_MS: Final = 5_000
 PAGE_BYTES: Final = 8192
 CACHED_STATEMENTS: Final = 512
 
 
-def _refuse(name: str, before: str, because: str, when: str = "") -> str:
-    guard = f" WHEN {when}" if when else ""
-    act = f"RAISE(ABORT, 'remit: {because}')"
-    return f"CREATE TRIGGER {name} BEFORE {before}{guard} BEGIN SELECT {act}; END"
+def _trigger(name: str, guard: Guard) -> str:
+    when = f" WHEN {guard.when}" if guard.when else ""
+    act = f"RAISE(ABORT, 'remit: {guard.because}')"
+    return f"CREATE TRIGGER {name} BEFORE {guard.command} ON {guard.table}{when} BEGIN SELECT {act}; END"
 
 
-# NULL in a condition must refuse too, hence IS NOT TRUE. BEFORE INSERT is what stops INSERT OR REPLACE.
-_CONTINUES: Final = """(
-    NEW.seq = coalesce((SELECT max(seq) FROM entries WHERE run = NEW.run), 0) + 1
-    AND NEW.prev = coalesce((SELECT hash FROM entries WHERE run = NEW.run AND seq = NEW.seq - 1), 'GENESIS')
-    AND NEW.epoch = coalesce((SELECT epoch FROM entries WHERE run = NEW.run AND seq = NEW.seq - 1), 0)
-        + (NEW.kind = 'claimed')
-    AND EXISTS (SELECT 1 FROM heads WHERE run = NEW.run AND epoch = NEW.epoch
-        AND (seq > NEW.seq OR (seq = NEW.seq AND hash = NEW.hash)))
-) IS NOT TRUE""".replace("GENESIS", GENESIS)
-_FORWARD: Final = """(
-    NEW.run = OLD.run AND NEW.seq > OLD.seq AND NEW.epoch BETWEEN OLD.epoch AND OLD.epoch + 1
-) IS NOT TRUE"""
-_FOLDS: Final = """(
-    NEW.id = OLD.id AND NEW.run = OLD.run AND NEW.arrival = OLD.arrival AND NEW.kind = OLD.kind
-    AND NEW.by = OLD.by AND NEW.at = OLD.at AND NEW.body = OLD.body
-    AND OLD.folded_seq IS NULL AND NEW.folded_seq IS NOT NULL
-) IS NOT TRUE"""
-
-_HELD: Final = """(
-    NEW.run = OLD.run AND (
-        (NEW.epoch > OLD.epoch AND NEW.released_at IS NULL)
-        OR (NEW.epoch = OLD.epoch AND NEW.worker = OLD.worker
-            AND OLD.released_at IS NULL AND NEW.released_at IS NOT NULL)
-    )
-) IS NOT TRUE"""
-_ONE_MORE: Final = "(NEW.name = OLD.name AND NEW.number = OLD.number + 1) IS NOT TRUE"
-_RAW: Final = "state = 'closed_by_human' AND reason = 'aborted_raw'"
-
-
-def _again(table: str, key: str) -> str:
-    return f"EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})"  # noqa: S608 - names of this file
-
-
-GUARDS: Final[Mapping[str, str]] = {
-    "entries_continue": _refuse(
-        "entries_continue", "INSERT ON entries", "an entry must continue the head of its chain", _CONTINUES
-    ),
-    "entries_ended_raw": _refuse(
-        "entries_ended_raw",
-        "INSERT ON entries",
-        "a run that a human ended raw takes no entry",
-        f"EXISTS (SELECT 1 FROM runs WHERE run = NEW.run AND {_RAW})",  # noqa: S608 - text of this file
-    ),
-    "entries_update": _refuse("entries_update", "UPDATE ON entries", "an entry is never changed"),
-    "entries_delete": _refuse("entries_delete", "DELETE ON entries", "an entry is never removed"),
-    "heads_insert": _refuse(
-        "heads_insert", "INSERT ON heads", "a head is never replaced", _again("heads", "run")
-    ),
-    "heads_update": _refuse("heads_update", "UPDATE ON heads", "a head moves forward only", _FORWARD),
-    "heads_delete": _refuse("heads_delete", "DELETE ON heads", "a head is never removed"),
-    "runs_insert": _refuse("runs_insert", "INSERT ON runs", "a run is never replaced", _again("runs", "run")),
-    "runs_ended_raw": _refuse(
-        "runs_ended_raw",
-        "UPDATE ON runs",
-        "a run that a human ended raw is never changed",
-        "OLD.state = 'closed_by_human' AND OLD.reason = 'aborted_raw'",
-    ),
-    "runs_delete": _refuse("runs_delete", "DELETE ON runs", "a run is never removed"),
-    "signals_insert": _refuse(
-        "signals_insert", "INSERT ON signals", "a signal is never replaced", _again("signals", "id")
-    ),
-    "signals_update": _refuse("signals_update", "UPDATE ON signals", "a signal is folded once", _FOLDS),
-    "signals_delete": _refuse("signals_delete", "DELETE ON signals", "a signal is never removed"),
-    "claims_insert": _refuse(
-        "claims_insert", "INSERT ON claims", "a claim is never replaced", _again("claims", "run")
-    ),
-    "claims_update": _refuse(
-        "claims_update", "UPDATE ON claims", "a claim is released once, or followed by the next", _HELD
-    ),
-    "claims_delete": _refuse("claims_delete", "DELETE ON claims", "a claim is never removed"),
-    "tallies_insert": _refuse(
-        "tallies_insert", "INSERT ON tallies", "a tally is never replaced", _again("tallies", "name")
-    ),
-    "tallies_update": _refuse("tallies_update", "UPDATE ON tallies", "a tally counts one by one", _ONE_MORE),
-    "tallies_delete": _refuse("tallies_delete", "DELETE ON tallies", "a tally is never removed"),
-    "payload_key_insert": _refuse(
-        "payload_key_insert",
-        "INSERT ON payload_key",
-        "a ledger has one payload key",
-        "EXISTS (SELECT 1 FROM payload_key)",
-    ),
-    "payload_key_update": _refuse(
-        "payload_key_update", "UPDATE ON payload_key", "a ledger has one payload key"
-    ),
-    "payload_key_delete": _refuse(
-        "payload_key_delete", "DELETE ON payload_key", "a ledger has one payload key"
-    ),
-}
-"""Name to text of every trigger of revision 0001; a released one is replaced by a migration, not edited."""
+TRIGGERS: Final[Mapping[str, str]] = {name: _trigger(name, guard) for name, guard in GUARDS.items()}
+"""Name to text of every trigger. BEFORE INSERT is what stops INSERT OR REPLACE."""
 
 
 def _connect(path: Path) -> sqlite3.Connection:
@@ -195,10 +113,9 @@ class SqliteWriter:
         self._cursor = connection.cursor()
         return connection
 
-    @property
-    def raw(self) -> sqlite3.Connection:
-        """The connection itself, for whoever holds the lock."""
-        return self._connection
+    def reading(self) -> DBAPICursor:
+        """Read on this connection, outside of its transactions."""
+        return cast("DBAPICursor", self._connection.cursor())
 
     def begin(self) -> DBAPICursor:
         """Take the lock, then BEGIN IMMEDIATE: a deferred one cannot become a writer safely."""
@@ -259,19 +176,92 @@ class SqliteWriter:
             os.close(self._lock)
 
 
-def _engine(path: Path, begin: str, **pool: Any) -> Engine:
-    engine = create_engine(URL.create("sqlite", database=str(path)), creator=lambda: _connect(path), **pool)
-    event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
-    return engine
+class Sqlite:
+    """A database in one file, which stands."""
+
+    failures: tuple[type[Exception], ...] = (sqlite3.Error,)
+
+    def __init__(self, path: Path) -> None:
+        """``path``: the file; ``create_file`` makes it."""
+        self.path = path
+        self._dialect = make_url("sqlite://").get_dialect()()
+
+    @property
+    def dialect(self) -> Dialect:
+        """The dialect, with positional parameters."""
+        return self._dialect
+
+    def __str__(self) -> str:
+        """The path."""
+        return str(self.path)
+
+    def writing(self) -> SqliteWriter:
+        """Open the connection that writes; StorageError."""
+        return SqliteWriter(self.path)
+
+    def asking(self) -> DBAPICursor:
+        """Open a connection that cannot change anything; each statement sees what is durable by then."""
+        return cast("DBAPICursor", reading_connection(self.path).cursor())
+
+    def reading(self) -> Engine:
+        """Make the pool of reading connections: each transaction sees one moment, and waits for no writer."""
+        engine = self._engine("BEGIN", poolclass=QueuePool, pool_size=4, max_overflow=-1)
+        event.listen(engine, "connect", lambda raw, _record: raw.execute("PRAGMA query_only = ON"))
+        return engine
+
+    def upgrading(self) -> Engine:
+        """Make the engine that changes the schema, for whoever holds the writer's lock."""
+        return self._engine("BEGIN IMMEDIATE", poolclass=NullPool)
+
+    def _engine(self, begin: str, **pool: Any) -> Engine:
+        url = URL.create("sqlite", database=str(self.path))
+        engine = create_engine(url, creator=lambda: _connect(self.path), **pool)
+        event.listen(engine, "begin", lambda connection: connection.exec_driver_sql(begin))
+        return engine
+
+    def tables(self, cursor: DBAPICursor) -> set[str]:
+        """The names of the tables that are there."""
+        cursor.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {name for (name,) in cursor.fetchall()}
+
+    def now(self, cursor: DBAPICursor) -> None:
+        """None: the clock of an embedded database is the host's."""
+        del cursor
+
+    def check_schema(self, connection: Connection) -> Iterator[Finding]:
+        """Find what is missing, changed or added of what the database is made of."""
+        return check_schema(connection)
 
 
-def reading_engine(path: Path) -> Engine:
-    """Make the pool of reading connections: each transaction sees one moment, and none waits for a writer."""
-    engine = _engine(path, "BEGIN", poolclass=QueuePool, pool_size=4, max_overflow=-1)
-    event.listen(engine, "connect", lambda raw, _record: raw.execute("PRAGMA query_only = ON"))
-    return engine
+# verify
+_ALEMBIC: Final = """CREATE TABLE alembic_version (
+\tversion_num VARCHAR(32) NOT NULL, \n\tCONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+)"""  # as the migrations' own table is made
+_STANDING: Final = "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE name NOT GLOB 'sqlite_stat*'"
 
 
-def upgrading_engine(path: Path) -> Engine:
-    """Make the engine that changes the schema, in one transaction, for whoever holds the writer's lock."""
-    return _engine(path, "BEGIN IMMEDIATE", poolclass=NullPool)
+def check_schema(connection: Connection) -> Iterator[Finding]:
+    """Find each table, index and trigger that is missing, changed or added."""
+    there = _standing(connection)
+    yield from standing.differences("sqlite_master", "sql", wanted=_made(), there=there)
+    if ("table", "alembic_version") in there:
+        yield from standing.check_revision(connection)
+
+
+def _standing(connection: Connection) -> standing.Standing:
+    found = connection.exec_driver_sql(_STANDING)
+    return {(f.type, f.name): (f.tbl_name, f.sql or "") for f in found}
+
+
+@cache
+def _made() -> standing.Standing:
+    """Make the schema anew, beside, and read what it then consists of."""
+    engine = create_engine("sqlite://")
+    try:
+        with engine.begin() as connection:
+            metadata.create_all(connection)
+            for text in (_ALEMBIC, *TRIGGERS.values()):
+                connection.exec_driver_sql(text)
+            return _standing(connection)
+    finally:
+        engine.dispose()

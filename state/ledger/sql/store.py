@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import select
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
 from state import instants
@@ -31,16 +30,16 @@ from state.ledger.port import (
 from state.ledger.refusals import How, check_shape
 from state.ledger.sql import reads
 from state.ledger.sql.chains import Chains
+from state.ledger.sql.database import Database
 from state.ledger.sql.desk import Desk
 from state.ledger.sql.glance import Glances
 from state.ledger.sql.presence import MS, Presence
 from state.ledger.sql.records import every_record
 from state.ledger.sql.schema import payloads, stops, workers
-from state.ledger.sql.sqlite import SqliteWriter, reading_engine
-from state.ledger.sql.standing import check_schema, unreadable
+from state.ledger.sql.standing import unreadable
 from state.ledger.sql.tally import Tally
 from state.ledger.sql.view import counting
-from state.ledger.sql.writer import Job, Writer
+from state.ledger.sql.writer import Job, WriteConnection, Writer
 from state.ledger.stuck import row_to_end
 from state.task import EMPTY
 
@@ -53,12 +52,12 @@ def system_clock() -> str:
 
 
 class SqlLedger:
-    """The ledger in one database file; see ``state.ledger.port.Ledger``. Made by ``open_ledger``."""
+    """The ledger in one database; see ``state.ledger.port.Ledger``. Made by ``open_ledger``."""
 
     def __init__(
         self,
-        path: Path,
-        connection: SqliteWriter,
+        database: Database,
+        connection: WriteConnection,
         *,
         code: str,
         project: Project | None,
@@ -66,18 +65,22 @@ class SqlLedger:
         clock: Callable[[], str] | None,
         locked: str | None = None,
     ) -> None:
-        """Take over ``connection``, open on ``path``; ``locked``: why nothing may be written."""
-        self.path, self._locked = path, locked
-        self.now: Callable[[], str] = clock or system_clock  # the database's clock, as an instant
+        """Take over ``connection``, open on ``database``; ``locked``: why nothing may be written."""
+        self._database, self._locked = database, locked
         self._code, self._project, self._payload_key = code, project, payload_key
-        dialect = make_url("sqlite://").get_dialect()()
+        dialect = database.dialect
         tally = Tally(dialect, key=payload_key)
         self._chains = Chains(dialect, key=payload_key, tally=tally)
         self._desk = Desk(dialect, self._chains)
         self._presence = Presence(dialect, self._chains, key=payload_key, tally=tally)
-        self._engine = reading_engine(path)
-        self._glances = Glances(path, dialect)
+        self._engine = database.reading()
+        self._glances = Glances(database)
         self._writer = Writer(connection)
+        self.now: Callable[[], str] = clock or self._clock()  # the database's clock, as an instant
+
+    def _clock(self) -> Callable[[], str]:
+        glances = self._glances
+        return system_clock if glances.now() is None else lambda: glances.now() or system_clock()
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
@@ -268,7 +271,7 @@ class SqlLedger:
     def verify(self) -> Iterator[Finding]:
         """Check every chain, and every table against the chains, as of one moment."""
         with self._reading() as connection:
-            found = list(check_schema(connection))
+            found = list(self._database.check_schema(connection))
         yield from found
         try:
             yield from audit.findings(self.records(), project=self._project, payload_key=self._payload_key)
