@@ -305,7 +305,7 @@ def open_ledger(settings: Settings) -> Ledger:
     settings.private.mkdir(mode=0o700, exist_ok=True)
     key = payload_key(settings)
     try:
-        return opened(settings.ledger_path, code=program(), project=project, payload_key=key)
+        return opened(settings.ledger_at, code=program(), project=project, payload_key=key)
     except PayloadKeyError as error:
         raise DeskError(
             str(error),
@@ -323,9 +323,9 @@ def payload_key(settings: Settings) -> bytes:
 
     path = _key_file(settings)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if not path.exists() and keeps_a_key(settings.ledger_path):
+    if not path.exists() and keeps_a_key(settings.ledger_at):
         raise DeskError(
-            f"{path} is missing, and with it the key that {settings.ledger_path} was made with",
+            f"{path} is missing, and with it the key that {settings.ledger_name} was made with",
             code="payload_key_missing",
             hint="put it back from your backup (a second desk on one ledger: copy it from the first)",
         )

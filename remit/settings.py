@@ -39,6 +39,12 @@ def _zone(value: str) -> str:
     return value
 
 
+def _ledger(value: str) -> str:
+    if "://" in value and not value.startswith(("postgresql://", "sqlite:///")):
+        raise ValueError("not a path, sqlite:///PATH or postgresql://USER@HOST/NAME")
+    return value
+
+
 class Section(BaseModel):
     """One table of the file: fixed, and without unknown keys."""
 
@@ -94,7 +100,7 @@ class Settings(BaseSettings):
     )
 
     desk: Path
-    ledger: Path = Path(".remit/ledger.db")
+    ledger: Annotated[str, AfterValidator(_ledger)] = ".remit/ledger.db"
     model: Annotated[str, Field(pattern=r"^(rules|openai:[^\s]{1,200})\z")] = "rules"
     zone: Annotated[str, AfterValidator(_zone)] = "UTC"
     worker: WorkerSettings = WorkerSettings()
@@ -107,9 +113,14 @@ class Settings(BaseSettings):
     credentials: CredentialsSettings = CredentialsSettings()
 
     @property
-    def ledger_path(self) -> Path:
-        """Where the ledger is, as an absolute path."""
-        return (self.desk / self.ledger).absolute()
+    def ledger_at(self) -> Path | str:
+        """Where the ledger is: an absolute path, or the address of a database on a server."""
+        return self.ledger if "://" in self.ledger else (self.desk / self.ledger).absolute()
+
+    @property
+    def ledger_name(self) -> str:
+        """Where the ledger is, for people: without a password."""
+        return re.sub(r"(://[^:/@]*):[^@]*@", r"\1:***@", str(self.ledger_at))
 
     @property
     def private(self) -> Path:

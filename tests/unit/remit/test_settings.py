@@ -15,7 +15,7 @@ def test_an_empty_file_is_a_desk_with_defaults(tmp_path):
     settings = load(desk(tmp_path))
     assert settings.worker.lease_s == 15
     assert settings.model == "rules"
-    assert settings.ledger_path == tmp_path / ".remit" / "ledger.db"
+    assert settings.ledger_at == tmp_path / ".remit" / "ledger.db"
     assert settings.http.hosts == ()
 
 
@@ -109,3 +109,29 @@ def test_no_desk_says_how_to_make_one(tmp_path):
             find_desk(given, environ={}, cwd=tmp_path)
         assert raised.value.code == "no_desk"
         assert "remit init" in raised.value.hint
+
+
+@pytest.mark.parametrize(
+    ("ledger", "at", "name"),
+    [
+        ("books/ledger.db", "books/ledger.db", None),
+        ("postgresql://remit@db/ops", "postgresql://remit@db/ops", "postgresql://remit@db/ops"),
+        (
+            "postgresql://remit:s3:cr@db/ops",
+            "postgresql://remit:s3:cr@db/ops",
+            "postgresql://remit:***@db/ops",
+        ),
+    ],
+)
+def test_a_ledger_is_a_file_of_the_desk_or_a_database_and_its_password_is_not_shown(
+    tmp_path, ledger, at, name
+):
+    settings = load(desk(tmp_path, f'ledger = "{ledger}"\n'))
+    assert settings.ledger_at == (at if "://" in at else tmp_path / at)
+    assert settings.ledger_name == (name or str(tmp_path / at))
+
+
+@pytest.mark.parametrize("ledger", ["mysql://db/ops", "http://db/ops"])
+def test_a_ledger_elsewhere_is_refused(tmp_path, ledger):
+    with pytest.raises(SettingsError, match="postgresql://USER@HOST/NAME"):
+        load(desk(tmp_path, f'ledger = "{ledger}"\n'))
