@@ -1,7 +1,6 @@
-"""How a stuck run is ended by a human, in memory, on SQLite and on Postgres: one act, for good, and provable."""
+"""How a stuck run is ended by a human, on every ledger: one act, for good, and provable."""
 
 import sqlite3
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,27 +29,6 @@ STUCK = {
     "outbox": [{"id": "n-1", "channel": "log", "to": "x", "body": {}}],
 }  # fmt: skip
 SAID = {"by": "lee", "at": T0, "why": "looked by hand", "unsound": "entry 3: fold version 99"}
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Ledger]:
-    made: dict[str, Callable[[], Ledger]] = {
-        "memory": lambda: MemoryLedger(clock=clock, code=CODE, project=project, payload_key=KEY),
-        "sqlite": lambda: open_ledger(
-            tmp_path / "ledger.db", clock=clock, code=CODE, project=project, payload_key=KEY
-        ),
-        "postgres": lambda: open_ledger(
-            request.getfixturevalue("ledger_url"), clock=clock, code=CODE, project=project, payload_key=KEY
-        ),
-    }
-    found = made[request.param]()
-    yield found
-    found.close()
 
 
 def stuck(ledger: Ledger, run: str = "r1", **changes: Any) -> Chain:

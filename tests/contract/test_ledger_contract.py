@@ -1,8 +1,7 @@
 """What every ledger keeps: the same questions and the same refusals, in memory, on SQLite and on Postgres."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,36 +20,17 @@ from state.errors import (
     UnknownSignalError,
     UnsoundLedgerError,
 )
-from state.ledger.memory import MemoryLedger
 from state.ledger.payload import payload_of
 from state.ledger.port import Glance, Ledger, Limit, Query, Row, Stop
-from state.ledger.sql.opening import open_ledger
 from tests.ledger_kit import CODE, KEY, T0, Chain, Clock, project, row_body, signal, worker
 
 LATER = "2026-11-23T22:00:00.000000Z"
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture(params=["memory", "sqlite", "postgres"])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock) -> Iterator[Ledger]:
-    made: dict[str, Callable[[], Ledger]] = {
-        "memory": lambda: MemoryLedger(clock=clock, code=CODE, project=project, payload_key=KEY),
-        "sqlite": lambda: open_ledger(
-            tmp_path / "ledger.db", clock=clock, code=CODE, project=project, payload_key=KEY
-        ),
-        "postgres": lambda: open_ledger(
-            request.getfixturevalue("ledger_url"), clock=clock, code=CODE, project=project, payload_key=KEY
-        ),
-    }
-    found = made[request.param]()
-    yield found
-    certain = [finding for finding in found.verify() if finding.certain]
-    found.close()
-    assert certain == []  # whatever a test did, the ledger is sound behind it
+def ledger(ledger: Ledger) -> Iterator[Ledger]:
+    yield ledger
+    assert [f for f in ledger.verify() if f.certain] == []  # whatever a test did, it is sound behind it
 
 
 def begun(ledger: Ledger, run: str = "r1", **values: Any) -> Chain:

@@ -6,17 +6,8 @@ from dataclasses import replace
 import pytest
 
 from state.errors import DeliveryConflictError, DuplicateNeedError
-from state.ledger.memory import MemoryLedger
 from state.ledger.sql.opening import open_ledger
-from tests.ledger_kit import CODE, KEY, Chain, Clock, project, signal
-
-
-@pytest.fixture(params=["memory", "sqlite"])
-def ledger(request, tmp_path):
-    how = {"clock": Clock(), "code": CODE, "project": project, "payload_key": KEY}
-    made = MemoryLedger(**how) if request.param == "memory" else open_ledger(tmp_path / "ledger.db", **how)
-    yield made
-    made.close()
+from tests.ledger_kit import CODE, KEY, Chain, project, signal
 
 
 def joins(run, *, body="sha256:1", delivery="d1", id=None):  # noqa: A002 - the field's name

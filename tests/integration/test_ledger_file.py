@@ -17,7 +17,7 @@ from state.errors import LedgerError, SchemaError, StorageError
 from state.ledger.port import Limit, Query
 from state.ledger.sql import reads, schema
 from state.ledger.sql.opening import open_ledger
-from state.ledger.sql.sqlite import TRIGGERS, upgrading_engine
+from state.ledger.sql.sqlite import TRIGGERS, Sqlite
 from state.ledger.sql.statement import Statement
 from state.ledger.sql.store import SqlLedger
 from state.ledger.sql.view import counting
@@ -238,7 +238,7 @@ def test_a_question_to_a_closed_ledger_is_an_error_of_the_ledger(path: Path) -> 
 def test_an_empty_file_becomes_a_ledger_of_the_present_schema(path: Path) -> None:
     path.touch()
     open_ledger(path).close()
-    engine = upgrading_engine(path)
+    engine = Sqlite(path).upgrading()
     with engine.connect() as connection:
         context = MigrationContext.configure(connection)
         assert context.get_current_revision() == schema.REVISION
@@ -256,7 +256,7 @@ def _objects(connection: object) -> list[str]:
 
 
 def _from_metadata(path: Path) -> list[str]:
-    engine = upgrading_engine(path)
+    engine = Sqlite(path).upgrading()
     with engine.begin() as connection:
         schema.metadata.create_all(connection)
         found = _objects(connection)

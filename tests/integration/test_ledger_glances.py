@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from state.ledger.sql import glance
+from state.ledger.sql import glance, sqlite
 from state.ledger.sql.opening import open_ledger
 from state.ledger.sql.sqlite import reading_connection
 from state.ledger.sql.store import SqlLedger
@@ -32,7 +32,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Connection]:
         found.append(reading_connection(path))
         return found[-1]
 
-    monkeypatch.setattr(glance, "reading_connection", opens)
+    monkeypatch.setattr(sqlite, "reading_connection", opens)
     return found
 
 

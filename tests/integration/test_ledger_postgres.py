@@ -29,6 +29,14 @@ from tests.ledger_kit import CODE, KEY, T0, Chain, project, signal
 from tests.postgres_kit import Cluster
 
 ROLE = "remit_worker"
+REST = (
+    "at, kind, role, actor, credential, epoch, code, fold_version, prev, body, hash"
+    " FROM entries WHERE seq = 1"
+)
+
+
+def replaced(name: str, body: str) -> str:
+    return f"CREATE OR REPLACE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {body}; END'"
 
 
 def opened(url: str) -> SqlLedger:
@@ -158,7 +166,7 @@ def test_any_text_comes_back_as_it_was(ledger: SqlLedger) -> None:
 def test_even_the_owner_removes_nothing(ledger: SqlLedger, ledger_url: str, table: str, mode: str) -> None:
     chain = Chain(ledger, "r1").create().claim()
     ledger.post(signal("s1", chain.run))
-    for command in (f"DELETE FROM {table}", f"TRUNCATE {table}"):
+    for command in (f"DELETE FROM {table}", f"TRUNCATE {table}"):  # noqa: S608 - names of this file
         with pytest.raises(psycopg.errors.RaiseException, match="remit: "):
             execute(ledger_url, f"SET session_replication_role = {mode}", command)
     assert certain(ledger) == []
@@ -172,10 +180,8 @@ def test_even_the_owner_removes_nothing(ledger: SqlLedger, ledger_url: str, tabl
     "UPDATE tallies SET number = number + 2",
     "UPDATE payload_key SET mark = 'x'",
     "INSERT INTO payload_key VALUES ('x')",
-    "INSERT INTO entries SELECT run, seq + 2, at, kind, role, actor, credential, epoch, code, fold_version, prev,"
-    " body, hash FROM entries WHERE seq = 1",
-    "INSERT INTO entries SELECT run, seq + 1, at, kind, role, actor, credential, epoch, code, fold_version, prev,"
-    " body, hash FROM entries WHERE seq = 1 ON CONFLICT (run, seq) DO UPDATE SET body = '{}'",
+    f"INSERT INTO entries SELECT run, seq + 2, {REST}",
+    f"INSERT INTO entries SELECT run, seq + 1, {REST} ON CONFLICT (run, seq) DO UPDATE SET body = '{{}}'",
 ])  # fmt: skip
 def test_even_the_owner_changes_no_past(ledger: SqlLedger, ledger_url: str, command: str) -> None:
     Chain(ledger, "r1").create().claim()
@@ -228,8 +234,7 @@ def _notice() -> dict[str, object]:
     "UPDATE entries SET body = '{}'", "DELETE FROM entries", "TRUNCATE entries", "TRUNCATE runs",
     "DELETE FROM heads", "DELETE FROM signals", "ALTER TABLE entries DISABLE TRIGGER ALL",
     "DROP TABLE entries", "SET session_replication_role = replica", "INSERT INTO payload_key VALUES ('x')",
-    "CREATE OR REPLACE FUNCTION remit_entries_delete() RETURNS trigger LANGUAGE plpgsql AS"
-    " 'BEGIN RETURN OLD; END'",
+    replaced("remit_entries_delete", "RETURN OLD"),
 ])  # fmt: skip
 def test_the_role_of_a_worker_lacks_what_would_change_the_past(
     ledger: SqlLedger, worker_url: str, command: str
@@ -248,11 +253,7 @@ def test_the_role_of_a_worker_lacks_what_would_change_the_past(
         ("DROP TRIGGER entries_update ON entries", "trigger entries_update was dropped"),
         ("ALTER TABLE entries DISABLE TRIGGER entries_update", "trigger entries_update was changed"),
         ("ALTER TABLE entries ENABLE TRIGGER entries_update", "trigger entries_update was changed"),
-        (
-            "CREATE OR REPLACE FUNCTION remit_entries_update() RETURNS trigger LANGUAGE plpgsql AS"
-            " 'BEGIN RETURN NEW; END'",
-            "trigger entries_update was changed",
-        ),
+        (replaced("remit_entries_update", "RETURN NEW"), "trigger entries_update was changed"),
         ("DROP INDEX runs_due", "index runs_due was dropped"),
         ("CREATE INDEX more ON runs (lane)", "index more was added"),
         ("ALTER TABLE runs ADD COLUMN more int", "column runs.more was added"),

@@ -107,7 +107,7 @@ def test_no_acknowledged_entry_is_missing_after_a_kill(tmp_path: Path) -> None:
         acknowledged |= heads(text)
         acknowledged |= heads(peer.communicate(timeout=60)[0])
         assert peer.returncode == 0
-    assert len(acknowledged) == 40
+    assert len(acknowledged) >= 5 * (4 + 1)  # all of each peer's, and of each victim what it lived to say
     holds(path, acknowledged)
     sound(path)
 

@@ -26,10 +26,12 @@ class Writing(WriteConnection, Protocol):
 class Database(Protocol):
     """One database: its dialect, and connections that write, read, and change the schema.
 
-    ``failures``: what its driver raises.
+    ``failures``: what its driver raises; ``clock``: the question for its present instant, None
+    where its clock is the host's.
     """
 
     failures: tuple[type[Exception], ...]
+    clock: str | None
 
     @property
     def dialect(self) -> Dialect:
@@ -52,9 +54,6 @@ class Database(Protocol):
 
     def tables(self, cursor: DBAPICursor) -> set[str]:
         """The names of the tables that are there."""
-
-    def now(self, cursor: DBAPICursor) -> str | None:
-        """The present instant by the database's clock; None where that is the host's."""
 
     def check_schema(self, connection: Connection) -> Iterator[Finding]:
         """Find what is missing, changed or added of what the database is made of."""

@@ -68,9 +68,13 @@ class Glances:
             while self._idle:
                 self._idle.pop().connection.close()
 
-    def now(self) -> str | None:
-        """The present instant by the database's clock; None where that is the host's."""
-        return self._with(self._database.now)
+    def now(self) -> str:
+        """The present instant by the database's clock, where it has one of its own."""
+        return self._with(self._clock)
+
+    def _clock(self, cursor: DBAPICursor) -> str:
+        cursor.execute(str(self._database.clock))
+        return str(cursor.fetchall()[0][0])
 
     def _ask(self, statement: Statement, **values: str) -> list[tuple[Any, ...]]:
         return self._with(lambda cursor: statement.rows(cursor, **values))

@@ -1,6 +1,6 @@
 """What is true of Postgres alone: how it is reached, how one process at a time writes, how it is read."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
 import psycopg
@@ -154,6 +154,7 @@ class Postgres:
     """A database on a Postgres server, ``postgresql://USER@HOST/NAME``."""
 
     failures: tuple[type[Exception], ...] = (psycopg.Error,)
+    clock: str | None = _NOW
 
     def __init__(self, url: URL) -> None:
         """``url`` names the database; what it leaves out comes from libpq's own variables and files."""
@@ -204,11 +205,6 @@ class Postgres:
         """The names of the tables that are there."""
         cursor.execute(_TABLES)
         return {name for (name,) in cursor.fetchall()}
-
-    def now(self, cursor: DBAPICursor) -> str | None:
-        """The present instant by the server's clock."""
-        cursor.execute(_NOW)
-        return str(cast("Sequence[Any]", cursor.fetchone())[0])
 
     def check_schema(self, connection: Connection) -> Iterator[Finding]:
         """Find what is missing, changed or added of what the database is made of."""

@@ -113,6 +113,11 @@ class SqliteWriter:
         self._cursor = connection.cursor()
         return connection
 
+    @property
+    def raw(self) -> sqlite3.Connection:
+        """The connection itself, for whoever holds the lock."""
+        return self._connection
+
     def reading(self) -> DBAPICursor:
         """Read on this connection, outside of its transactions."""
         return cast("DBAPICursor", self._connection.cursor())
@@ -180,6 +185,7 @@ class Sqlite:
     """A database in one file, which stands."""
 
     failures: tuple[type[Exception], ...] = (sqlite3.Error,)
+    clock: str | None = None
 
     def __init__(self, path: Path) -> None:
         """``path``: the file; ``create_file`` makes it."""
@@ -223,10 +229,6 @@ class Sqlite:
         """The names of the tables that are there."""
         cursor.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
         return {name for (name,) in cursor.fetchall()}
-
-    def now(self, cursor: DBAPICursor) -> None:
-        """None: the clock of an embedded database is the host's."""
-        del cursor
 
     def check_schema(self, connection: Connection) -> Iterator[Finding]:
         """Find what is missing, changed or added of what the database is made of."""

@@ -76,11 +76,8 @@ class SqlLedger:
         self._engine = database.reading()
         self._glances = Glances(database)
         self._writer = Writer(connection)
-        self.now: Callable[[], str] = clock or self._clock()  # the database's clock, as an instant
-
-    def _clock(self) -> Callable[[], str]:
-        glances = self._glances
-        return system_clock if glances.now() is None else lambda: glances.now() or system_clock()
+        its = system_clock if database.clock is None else self._glances.now
+        self.now: Callable[[], str] = clock or its  # the database's clock, as an instant
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
