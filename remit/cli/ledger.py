@@ -1,4 +1,4 @@
-"""``remit ledger verify|export``: prove the ledger, here or from an export, and copy it out."""
+"""``remit ledger verify|export|grants``: prove the ledger, copy it out, and say what its workers may do."""
 
 import importlib
 import os
@@ -27,6 +27,7 @@ def add_to(app: typer.Typer) -> None:
     )
     command(ledger, "verify")(verify)
     command(ledger, "export")(export)
+    command(ledger, "grants")(grants)
     app.add_typer(ledger, name="ledger")
 
 
@@ -94,6 +95,25 @@ def export(
 ) -> int:
     """Write the ledger as JSON lines that ``ledger verify FILE`` checks offline."""
     return write_export(door, out, run)
+
+
+def grants(
+    door: Door,
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="The role that workers connect as.")],
+    schema: Annotated[str, typer.Option("--schema", metavar="NAME", help="Where the tables are.")] = "public",
+) -> int:
+    """Print the SQL that lets a role of Postgres work on the ledger, and change nothing of its past.
+
+    It is for the owner of the tables to run: remit ledger grants remit | psql DATABASE
+    """
+    from state.ledger.sql.postgres_schema import grants as commands
+
+    found = list(commands(role, schema))
+    if door.json:
+        door.data({"role": role, "schema": schema, "commands": found})
+    else:
+        door.say(*(f"{line};" for line in found))
+    return OK
 
 
 def write_export(door: Door, out: Path, run: str | None) -> int:
