@@ -12,12 +12,15 @@ READY := $(VENV)/.ready
 WORKERS ?= 2
 ARGS ?=
 SECONDS ?= 60
+SEEDS ?= 100000
+GRAPH ?= $(shell echo $$(( $(SEEDS) / 20 )))
+FIRST ?= 0
 LOCK ?=
 
 COMPILE := cd requirements && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock" $(LOCK)
 
-.PHONY: help setup demo test crash check format coverage fuzz mutants bench docs lock clean
+.PHONY: help setup demo test crash check format coverage fuzz mutants simulate bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +70,9 @@ coverage: $(READY) ## branch coverage of the core; fails under 90 %
 
 mutants: $(READY) ## take out each row of the tables and each guard: a test must fail
 	@$(BIN)/python -m evals.mutants $(ARGS)
+
+simulate: $(READY) ## SEEDS (100000) worlds, GRAPH of them (a 20th) through LangGraph; goes on from its log
+	@$(BIN)/python -m evals.simulation --seeds $(SEEDS) --graph $(GRAPH) --first $(FIRST) --processes $(WORKERS) $(ARGS)
 
 bench: $(READY) ## what a step costs beside a bare loop and a checkpointed graph
 	@$(BIN)/python -m evals.bench $(ARGS)

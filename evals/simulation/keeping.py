@@ -22,13 +22,16 @@ class Told:
 
 @dataclass(kw_only=True)
 class Kept(Witness):
-    """All that became true in one world, counted. ``met``: what was met how often, for the coverage."""
+    """All that became true in one world, counted. ``met``: what was met how often, for the coverage.
+
+    ``proposed``: by the id of its signal, the stop that a decision was made on, and its choice.
+    """
 
     scheduler: Scheduler
     told: set[str] = field(default_factory=set)
     accepted: list[str] = field(default_factory=list)
     deliveries: list[Delivery] = field(default_factory=list)
-    shown: dict[str, str] = field(default_factory=dict)
+    proposed: dict[str, tuple[str, str]] = field(default_factory=dict)
     story: list[Told] = field(default_factory=list)
     met: Counter[tuple[str, str, str, str]] = field(default_factory=Counter)
 

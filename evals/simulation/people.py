@@ -10,6 +10,7 @@ from evals.simulation.books import Shape
 from evals.simulation.desk import CHANGES, Desk, approved, candidate, people
 from evals.simulation.keeping import Kept
 from evals.simulation.ledger import CODE, SimLedger
+from evals.simulation.occurred import stop_name
 from evals.simulation.scheduler import Scheduler
 from evals.simulation.wire import KeptTarget
 from evals.simulation.workers import Crew
@@ -142,7 +143,7 @@ class People:
         self.scheduler.yield_()
         offered = decisions.offers(task, plan, moment)
         allowed = [o for o in offered if o.allowed]
-        offer = rng.choice(allowed if allowed and rng.random() < 0.85 else offered)  # noqa: PLR2004
+        offer = rng.choice(allowed if allowed and rng.random() < 0.7 else offered)  # noqa: PLR2004
         body = {
             "escalation": open_.id,
             "choice": offer.id,
@@ -151,15 +152,18 @@ class People:
             "evidence": "seen on the screen",
             "reason": "it must go on",
         }
-        self.kept.meet("decided", kind=task.operations[-1].last.tool if task.operations else "",
-                       phase=open_.reason, decision=offer.id)  # fmt: skip
-        self._say(task.run, "decide", body, by=name)
+        self._decides(task, open_, body, by=name)
         if rng.random() < 0.1:  # noqa: PLR2004
-            self._say(task.run, "decide", {**body, "choice": rng.choice(decisions.CHOICES)}, by="eve")
+            self._decides(task, open_, {**body, "choice": rng.choice(decisions.CHOICES)}, by="eve")
+
+    def _decides(self, task: Task, open_: Escalation, body: dict[str, Any], *, by: str) -> None:
+        stop = stop_name(open_.reason, open_.row, back=task.direction == "rolling_back")
+        self.kept.proposed[self._say(task.run, "decide", body, by=by)] = (stop, body["choice"])
 
     def _look(self, task: Task) -> tuple[Plan, Moment]:
-        """What a human who looks at a run sees of it now."""
-        clock = Clock(boot_id="desk", ms=self.scheduler.clock.now_ms)
+        """What a human who looks at a run sees of it now, on one of the hosts where it is worked on."""
+        host = self.rng.choice(self.crew.hosts)
+        clock = Clock(boot_id=host.boot_id, ms=self.scheduler.clock.now_ms - host.offset_ms)
         holder = Holder(ledger=self.ledger, task=task, worker="", code=CODE)
         session = self.desk.session(
             holder, clock=lambda: clock, still_mine=lambda: False, sleep=lambda _: None
@@ -264,7 +268,8 @@ class People:
         runs = [info.run for info in self.ledger.runs(Query(live=True))]
         return self.rng.choice(runs) if runs else None
 
-    def _say(self, run: str, kind: str, body: dict[str, Any], *, by: str) -> None:
+    def _say(self, run: str, kind: str, body: dict[str, Any], *, by: str) -> str:
+        """Post a signal, and now and then twice; its id."""
         told = {k: v for k, v in body.items() if k in ("choice", "answer", "words", "op", "shown")}
         self.kept.tell(f"{by} says {kind} to {run[-4:]}: {told}")
         signal = Signal(
@@ -274,3 +279,4 @@ class People:
         self.ledger.post(signal)
         if self.rng.random() < 0.1:  # noqa: PLR2004
             self.ledger.post(signal)
+        return signal.id

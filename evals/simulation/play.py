@@ -18,12 +18,13 @@ from evals.invariants.table import ALL, check
 from evals.simulation import desk as desks
 from evals.simulation.books import SHAPES, shape
 from evals.simulation.desk import SECRETS, Desk
-from evals.simulation.drivers import DRIVERS
+from evals.simulation.drivers import Driver, driver
 from evals.simulation.errors import EndlessError
 from evals.simulation.faults import Odds, WireFaults
 from evals.simulation.keeping import Kept
 from evals.simulation.ledger import SimLedger
 from evals.simulation.models import KINDS, model
+from evals.simulation.occurred import Met, occurred, unheard
 from evals.simulation.people import People
 from evals.simulation.scheduler import Scheduler
 from evals.simulation.wire import KeptTarget, Wire
@@ -39,7 +40,6 @@ from state.terms import Terms
 from tools.sim.world import EPOCH_MS
 
 Mode = Literal["safety", "liveness"]
-Driver = Literal["fast", "graph"]
 SPAN_MS: Final = 40 * 60_000
 CALM_AFTER_MS: Final = 8 * 60_000
 BOUND_MS: Final = 60 * 60_000
@@ -120,9 +120,11 @@ class Play:
             scheduler=self.scheduler, kept=self.kept, faults=faults, rng=self._random("latency"),
             target=KeptTarget(self.kept, key_window_ms=window_ms), ledger=self.ledger,
         )  # fmt: skip
+        temper = draw.choice(KINDS)
+        self.kept.meet("model", phase=temper)
         desk = Desk(
             ledger=self.ledger, wire=self.wire, shapes=shapes, pauses=self._come_to,
-            model=model(draw.choice(KINDS), self._random("model")),
+            model=model(temper, self._random("model")),
         )  # fmt: skip
         self._open(draw, desk, odds, books)
 
@@ -134,7 +136,8 @@ class Play:
         window_ms = min(one.window_ms for one in books)
         self.crew = Crew(
             scheduler=self.scheduler, ledger=self.ledger, kept=self.kept, desk=desk, rng=self._random("crew"),
-            odds=odds, hosts=hosts, drive=DRIVERS[self.driver], lease_s=draw.choice((15.0, 60.0)),
+            odds=odds, hosts=hosts, lease_s=draw.choice((15.0, 60.0)),
+            drive=driver(self.driver, self.kept.met),
             longest_pause_ms=min(window_ms // 3, 600_000), poisoned=draw.choice((0,) * 12 + (2, 9)),
         )  # fmt: skip
         self.people = People(
@@ -288,6 +291,13 @@ class Play:
                 continue
         return shown
 
+    def _met(self, runs: list[str]) -> Met:
+        chains = [self.ledger.read(run) for run in runs]
+        proposed = self.kept.proposed
+        met = sum((occurred(entries, proposed) for entries in chains), start=Met(self.kept.met))
+        heard = (e.body["id"] for entries in chains for e in entries if e.kind is Kind.SIGNAL)
+        return met + unheard(proposed, heard)
+
     def outcome(self) -> Outcome:
         """Judge what came of it."""
         judged = ALL if self.honest else ALL - _BROKEN_PROMISES
@@ -305,7 +315,7 @@ class Play:
             seed=self.seed, driver=self.driver, mode=self.mode, digest=digest.hexdigest(),
             problems=tuple(problems), violations=tuple(report.violations),
             entries=sum(self.ledger.length(i.run) for i in infos), runs=len(infos),
-            turns=self.scheduler.turns, met=self.kept.met,
+            turns=self.scheduler.turns, met=self._met([i.run for i in infos]),
             ends=Counter(i.row.state or i.row.lane for i in infos), story=self,
         )  # fmt: skip
 

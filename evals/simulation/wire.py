@@ -159,7 +159,8 @@ class Wire:
 
     def _met(self, sending: Sending, fault: str) -> None:
         kind = sending.tool.removeprefix("things.").removeprefix("add_")
-        self.kept.meet(fault, phase="undo" if sending.op.startswith("undo:") else "call", kind=kind)
+        write = "undo" if sending.op.startswith("undo:") else "call"
+        self.kept.meet(fault, phase="read" if kind == "get" else write, kind=kind)
         if sending.tool != "things.get":
             self.kept.tell(f"{sending.op} attempt {sending.attempt} of {sending.run[-4:]} meets {fault}")
 

@@ -31,6 +31,12 @@ from state.task import Clock, Task
 Drive = Callable[[Session], Task]
 POLL_MS: Final = 5_000
 PAUSES_MS: Final = (2_000, 30_000, 100_000)
+POINTS: Final = (
+    "before_intent", "intent_durable", "before_send", "sent", "reply", "outcome_durable", "in_reconcile",
+    "in_verify", "in_package",
+)  # fmt: skip
+"""Where the code under test lets a process be killed or stopped between two steps."""
+
 _RESTART_MS: Final = 2_000
 
 
