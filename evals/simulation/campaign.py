@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from evals.simulation.bound import upper_bound
+from evals.simulation.drivers import Driver
 from evals.simulation.log import Line, Stretch
 from evals.simulation.occurred import Met
-from evals.simulation.play import Driver, Mode, Outcome, run_seed
+from evals.simulation.play import Mode, Outcome, run_seed
 
 LIVENESS_EVERY: Final = 4
 """One seed in so many is played in liveness mode, all others in safety mode."""

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from evals.simulation import version
+from evals.simulation.drivers import Driver
 from evals.simulation.errors import OtherCodeError
-from evals.simulation.play import Driver
 
 SCHEMA: Final = "remit/simulation-log/v1"
 

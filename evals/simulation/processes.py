@@ -7,7 +7,7 @@ one that fails, and the rest of its stretch is played by another.
 import multiprocessing
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from time import monotonic
@@ -37,7 +37,7 @@ class _Player:
     played: int = 0
 
 
-def played(stretches: Iterable[Stretch], *, processes: int, silent_s: float = SILENT_S) -> Iterator[Line]:
+def played(stretches: Iterable[Stretch], *, processes: int, silent_s: float = SILENT_S) -> Generator[Line]:
     """Yield the line of each stretch, as they come. Closing the generator ends every process."""
     todo = deque(stretches)
     players: list[_Player] = []
