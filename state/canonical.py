@@ -50,8 +50,8 @@ def _check_inside(values: Iterable[Any], depth: int) -> None:
 
 
 def size_of(text: str) -> int:
-    """How many bytes of UTF-8 a canonical text has."""
-    return len(text) if text.isascii() else len(text.encode())
+    """How many bytes of UTF-8 a text has, a lone surrogate counted as three."""
+    return len(text) if text.isascii() else len(text.encode(errors="surrogatepass"))
 
 
 def dumps(value: Any) -> str:
@@ -75,9 +75,15 @@ def _no_float(text: str) -> Any:
 
 
 def _integer(text: str) -> int:
-    if len(text) > MAX_DIGITS:
+    value = int(text) if len(text) <= MAX_DIGITS else MAX_INTEGER + 1
+    if not -MAX_INTEGER <= value <= MAX_INTEGER:
         raise CanonicalError("an integer does not fit into 53 bits")
-    return int(text)
+    return value
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_no_duplicates, parse_float=_no_float, parse_int=_integer, parse_constant=_no_float
+)
 
 
 def loads(text: str | bytes) -> Any:
@@ -85,20 +91,18 @@ def loads(text: str | bytes) -> Any:
 
     CanonicalError for anything else; never RecursionError or ValueError.
     """
-    size = len(text) if isinstance(text, bytes) else len(text.encode(errors="surrogatepass"))
+    size = len(text) if isinstance(text, bytes) else size_of(text)
     if size > MAX_TEXT_BYTES:
         raise CanonicalError(f"larger than {MAX_TEXT_BYTES} bytes")
     try:
-        value = json.loads(
-            text,
-            object_pairs_hook=_no_duplicates,
-            parse_float=_no_float,
-            parse_int=_integer,
-            parse_constant=_no_float,
-        )
+        if isinstance(text, bytes):
+            text = text.decode(json.detect_encoding(text), "surrogatepass")
+        value = _DECODER.decode(text)
     except (ValueError, RecursionError) as error:
         raise CanonicalError(f"not JSON: {error}") from error
-    _check(value, 0)
+    # Of what is plain ASCII, written without escapes and hardly nested, the decoder has asked everything.
+    if not text.isascii() or "\\u" in text or text.count("{") + text.count("[") > MAX_DEPTH:
+        _check(value, 0)
     return value
 
 

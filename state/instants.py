@@ -1,6 +1,7 @@
 """Times as entries hold them: UTC, microseconds, always the same width, parsed before comparing."""
 
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 
 def iso(at: datetime) -> str:
@@ -12,6 +13,7 @@ def iso(at: datetime) -> str:
     return at.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
+@lru_cache(maxsize=4096)
 def parse(text: str) -> datetime:
     """The instant that ``text`` names; ValueError where it has no zone, or lies outside all years."""
     at = datetime.fromisoformat(text)

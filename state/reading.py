@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from state.entry import DESK, Entry
 from state.errors import UnsoundLedgerError
+from state.evolve import evolve
 from state.fold import apply
 from state.ledger.columns import COLUMNS
 from state.ledger.derived import entry_from
@@ -42,7 +43,8 @@ def read_run(ledger: Ledger, run: str) -> Reading:
         task = apply(task, entry)
         if not task.unsound:
             folded.append(entry)
-    task = replace(task, unsound=task.unsound or unread)
+    if unread and not task.unsound:
+        task = evolve(task, unsound=unread)
     row = ledger.info(run).row if entries or unread else None
     if row is None or not is_ended_raw(row.state, row.reason):
         return Reading(task=task, entries=entries, folded=folded, unsound=task.unsound)

@@ -74,8 +74,9 @@ def scrub(text: str, *, secrets: Iterable[Secret | str | None] = (), limit: int 
     values = [s.reveal() if isinstance(s, Secret) else s for s in secrets if s]
     text = text[: limit * 4]
     # Twice, because a control character inside a secret hides it from the first look.
-    text = clean(_without_values(text, values), limit=limit * 4)
-    text = _without_values(text, values)
+    first = _without_values(text, values)
+    shown = clean(first, limit=limit * 4)
+    text = first if shown == text else _without_values(shown, values)
     text = _KEY_VALUE.sub(lambda found: found["key"] + MARK, text)
     for pattern in _PATTERNS:
         text = pattern.sub(MARK, text)
@@ -123,8 +124,7 @@ def _without_values(text: str, values: Iterable[str]) -> str:
         return text
     packed = "".join(text.split())
     packed_hex = packed.lower()
-    for form, is_hex in _forms(known):
-        letters = "".join(form.split())
+    for form, letters, is_hex in _forms(known):
         if letters in (packed_hex if is_hex else packed):
             # it may be broken into lines or columns
             text = _spaced(form).sub(MARK, text) if len(letters) >= MIN_SPLIT else text.replace(form, MARK)
@@ -136,10 +136,12 @@ def _without_values(text: str, values: Iterable[str]) -> str:
 
 
 @lru_cache(maxsize=64)
-def _forms(values: frozenset[str]) -> tuple[tuple[str, bool], ...]:
-    """Every plain form of every value, the longest first, and whether it is hex."""
-    forms = {form for value in values for form in encodings(value)}
-    return tuple((form, _is_hex(form)) for form in sorted(forms, key=lambda form: (-len(form), form)))
+def _forms(values: frozenset[str]) -> tuple[tuple[str, str, bool], ...]:
+    """Every plain form of every value, the longest first, its letters alone, and whether it is hex."""
+    forms = sorted(
+        {form for value in values for form in encodings(value)}, key=lambda form: (-len(form), form)
+    )
+    return tuple((form, "".join(form.split()), _is_hex(form)) for form in forms)
 
 
 @lru_cache(maxsize=256)

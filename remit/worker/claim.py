@@ -12,7 +12,7 @@ from state.holder import Holder, extend
 from state.instants import parse
 from state.ledger.port import Append, Ledger, RunInfo, Worker
 from state.projection import row_of
-from state.reading import read_task
+from state.recall import Recall
 from state.task import Claim, Clock, Task
 
 
@@ -34,6 +34,11 @@ class Claimant:
     code: str
     clock: Callable[[], Clock] = field(default_factory=lambda: clock)
     proves: Prove = prove
+    recall: Recall = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember no run yet."""
+        object.__setattr__(self, "recall", Recall(self.ledger))
 
     def take(self, run: str, *, ready: Callable[[Task], object] = lambda _: None) -> Holder | None:
         """Become the holder of ``run``; None where it is another's, has ended, or its fold is unsound.
@@ -42,7 +47,7 @@ class Claimant:
         HeadMovedError where somebody else was quicker, and the other leaves of LedgerError.
         """
         info = self.ledger.info(run)
-        task = read_task(self.ledger, run)
+        task = self.recall.task(run)
         if info.row.state is not None or task.closed is not None or task.unsound or not task.pins:
             return None
         predecessor = self._predecessor(info, task)

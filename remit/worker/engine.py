@@ -18,7 +18,6 @@ from state.errors import FencedError, HeadMovedError, LedgerError, StorageError,
 from state.holder import Holder
 from state.instants import seconds_between
 from state.ledger.port import Query, RunInfo, Signal
-from state.reading import read_task
 from state.task import Task
 
 log = logging.getLogger("remit.worker")
@@ -73,7 +72,7 @@ class Engine:
 
     def __post_init__(self) -> None:
         """Suspect nothing yet."""
-        self._suspects = Suspects(ledger=self.claimant.ledger, clock=self.seconds)
+        self._suspects = Suspects(recall=self.claimant.recall, clock=self.seconds)
 
     @property
     def worker(self) -> str:
@@ -187,7 +186,7 @@ class Engine:
         while True:
             task = self.work(run, watch)
             if task is None:
-                task = read_task(self.claimant.ledger, run)
+                task = self.claimant.recall.task(run)
                 if task.head.seq != seen:
                     watch(task)  # another worker carries it
             seen = task.head.seq
@@ -220,7 +219,7 @@ class Engine:
             return ahead <= 0
         if info.row.waiting_for is not None and info.row.waiting_for not in TIMERS:
             return False
-        waits = read_task(self.claimant.ledger, info.run).waiting
+        waits = self.claimant.recall.task(info.run).waiting
         length = seconds_between(waits.at, waits.until) if waits is not None and waits.until else 0.0
         return ahead > length + CLOCK_SLACK_S
 
@@ -294,7 +293,7 @@ class Engine:
 
     def _passed_over(self, run: str) -> None:
         """A run that could not be taken: unsound, or another's; it is not asked for without end."""
-        task = read_task(self.claimant.ledger, run)
+        task = self.claimant.recall.task(run)
         if task.unsound:
             self._failures.give_up(run, task.unsound)
             log.error("run %s is stuck: %s; remit esc abort --raw %s", run, task.unsound, run)

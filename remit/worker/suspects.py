@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from state.ledger.port import Ledger, RunInfo
-from state.reading import read_task
+from state.ledger.port import RunInfo
+from state.recall import Recall
 
 IDLE_CLAIMS: Final = 3  # half of what stops a run for a human
 ALONE_S: Final = 30.0
@@ -20,7 +20,7 @@ ALONE_S: Final = 30.0
 class Suspects:
     """Safe under the lock of whoever asks. ``clock`` reads seconds that only go forward."""
 
-    ledger: Ledger
+    recall: Recall
     clock: Callable[[], float] = time.monotonic
     _known: dict[str, tuple[int, bool]] = field(default_factory=dict)  # run -> epoch, whether it is suspected
     _asked_until: dict[str, float] = field(default_factory=dict)
@@ -62,6 +62,6 @@ class Suspects:
             return False
         epoch, suspected = self._known.get(info.run, (0, False))
         if epoch != info.epoch:
-            suspected = read_task(self.ledger, info.run).idle_claims >= IDLE_CLAIMS
+            suspected = self.recall.task(info.run).idle_claims >= IDLE_CLAIMS
             self._known[info.run] = (info.epoch, suspected)
         return suspected

@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any
 
 from state import canonical, instants
@@ -70,7 +71,7 @@ class MemoryLedger:
     def _store(self, append: Append, how: How, worker: str | None) -> Head:
         check_shape(append, how)
         run, row = append.run, append.row
-        run_row(run, row)  # refuses what SQL could not store
+        listed = row_from(run_row(run, row))  # refuses what SQL could not store
         attempt_rows(run, row)
         with self._lock:
             before = self._tables.rows.get(run)
@@ -78,7 +79,7 @@ class MemoryLedger:
             check_append(append, how, present=present, view=self._tables, now=self.now())
             self._tables.enter(append.entries)
             self._tables.epochs[run] = append.epoch
-            self._tables.derive(run, before, row)
+            self._tables.derive(run, before, row, listed)
             if worker is not None:
                 self._tables.claims[run] = Held(epoch=append.epoch, worker=worker)
             for signal, seq in folded_by(append.entries, append.folds).items():
@@ -100,23 +101,25 @@ class MemoryLedger:
             notices = sorted(
                 (n for n in self._tables.notices.values() if n.run == run), key=lambda n: n.position
             )
-            sent = [(r["resource"], r["op"], r["attempt"], r["at"]) for r in attempt_rows(run, row)]
-            return self._info(run, attempts=sent, outbox=(dict(n.body) for n in notices))
+            sent = tuple((r["resource"], r["op"], r["attempt"], r["at"]) for r in attempt_rows(run, row))
+            listed = self._tables.listed[run]
+            if sent or notices:
+                listed = replace(listed, attempts=sent, outbox=tuple(dict(n.body) for n in notices))
+            return self._info(run, listed)
 
     def _row(self, run: str) -> Row:
         if run not in self._tables.rows:
             raise UnknownRunError(f"no run {run}")
         return self._tables.rows[run]
 
-    def _info(self, run: str, **more: Any) -> RunInfo:
+    def _info(self, run: str, row: Row | None = None) -> RunInfo:
         held = self._tables.held_by(run)
-        row = row_from(run_row(run, self._tables.rows[run]), **more)
         return RunInfo(
             run=run,
             head=head_of(self._tables.chains[run]),
             epoch=self._tables.epochs[run],
             worker=held.worker if held is not None else None,
-            row=row,
+            row=row or self._tables.listed[run],
             released=held is None and run in self._tables.claims,
         )
 
@@ -124,8 +127,10 @@ class MemoryLedger:
         """List runs, newest first."""
         with self._lock:
             newest = sorted(self._tables.rows, reverse=True)
-            found = [self._info(run) for run in newest if query.before is None or run < query.before]
-            return [info for info in found if _asked(info.row, query)][: max(0, min(query.limit, MOST_RUNS))]
+            listed = self._tables.listed
+            before = (run for run in newest if query.before is None or run < query.before)
+            found = (self._info(run) for run in before if _asked(listed[run], query))
+            return list(islice(found, max(0, min(query.limit, MOST_RUNS))))
 
     def count_runs(self, limit: Limit) -> int:
         """Count the runs that count against a limit now."""

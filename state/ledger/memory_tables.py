@@ -6,7 +6,7 @@ from typing import Any
 
 from state import canonical
 from state.entry import Entry, head_of
-from state.ledger.derived import entry_row, instant, joined_rows, notice_id, rows_of
+from state.ledger.derived import entry_row, instant, joined_rows, notice_id, row_from, rows_of, run_row
 from state.ledger.payload import references
 from state.ledger.port import Limit, Record, Row, Signal, Stop, Worker
 from state.ledger.refusals import Present, matches
@@ -51,6 +51,7 @@ class Tables:
         self.chains: dict[str, list[Entry]] = {}
         self.epochs: dict[str, int] = {}
         self.rows: dict[str, Row] = {}
+        self.listed: dict[str, Row] = {}  # what table ``runs`` alone says of each
         self.claims: dict[str, Held] = {}
         self.held: dict[str, str] = {}
         self.came: dict[tuple[str, str], tuple[str, str | None]] = {}
@@ -133,8 +134,8 @@ class Tables:
         chain = self.chains.setdefault(entries[0].run, [])
         chain.extend(replace(entry, body=canonical.loads(entry.body_text)) for entry in entries)
 
-    def derive(self, run: str, before: Row | None, row: Row) -> None:
-        """Replace what followed from ``before`` by what follows from ``row``."""
+    def derive(self, run: str, before: Row | None, row: Row, listed: Row | None = None) -> None:
+        """Replace what followed from ``before`` by what follows from ``row``, ``listed`` where it is known."""
         if before is not None:
             for resource in before.holds:
                 self.held.pop(resource, None)
@@ -143,6 +144,7 @@ class Tables:
             if before.delivery is not None:
                 self.came.pop((before.source, before.delivery), None)
         self.rows[run] = row
+        self.listed[run] = listed or row_from(run_row(run, row))
         self.held.update(dict.fromkeys(row.holds, run))
         if row.once_key is not None:
             self.needs.setdefault(row.once_key, set()).add(run)
@@ -161,7 +163,7 @@ class Tables:
         wanted: set[str] = set()
         for name in sorted(self.chains) if run is None else [run]:
             for table, row in self._of_run(name):
-                if table == "entries":
+                if run is not None and table == "entries":
                     wanted.update(references(canonical.loads(row["body"])))
                 yield table, row
         if run is None:
