@@ -33,7 +33,6 @@ class Surroundings:
         """
         self._without_tools = without_tools
         self._ledger, self._policy, self._plan, self._present = ledger, policy, plan, present
-        self._asks_history = "history." in policy.runbook.model_dump_json()
 
     def look(self, task: Task, *, at: str, clock: Clock) -> Moment:
         """One look. Questions that no row can ask of ``task`` as it stands are not put to the database."""
@@ -54,7 +53,7 @@ class Surroundings:
 
     def history(self, task: Task) -> Mapping[str, Any]:
         """What is known of the run's resource over all other runs: how many, how they ended, escalations."""
-        if not task.resources or not self._asks_history:
+        if not task.resources or not self._policy.runbook.asks_history:
             return {}
         others = [
             i for i in self._ledger.runs(Query(resource=task.resources[0], limit=1000)) if i.run != task.run

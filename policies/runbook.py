@@ -4,6 +4,7 @@ Nothing here judges. ``loader`` reads a file into these, ``lint`` says whether i
 ``moves`` is compiled from them. Expressions and templates are kept as text. ``step`` has a step's own parts.
 """
 
+from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Discriminator, Field, Tag, WithJsonSchema, model_validator
@@ -353,6 +354,11 @@ class Runbook(Frozen):
     def ref(self) -> str:
         """``id@version``, the name under which it is delegated."""
         return f"{self.id}@{self.version}"
+
+    @cached_property
+    def asks_history(self) -> bool:
+        """Whether any expression of it asks what became of other runs."""
+        return "history." in self.model_dump_json()
 
     def step(self, step: str) -> Step:
         """Find the step of that id; KeyError."""

@@ -11,17 +11,24 @@ from state.task import Task
 
 if TYPE_CHECKING:
     from dataclasses import replace as evolve
+    from dataclasses import replace as finish
 else:
     _FIELDS = frozenset(f.name for f in fields(Task))
 
     def evolve(task: Task, **changes: Any) -> Task:
         """``task`` with ``changes``; TypeError for a name that is no field of it."""
-        if not changes.keys() <= _FIELDS:
-            raise TypeError(f"no field of a task: {', '.join(sorted(changes.keys() - _FIELDS))}")
         made = object.__new__(Task)
-        made.__dict__.update(task.__dict__)
-        made.__dict__.update(changes)
+        known = made.__dict__
+        known.update(task.__dict__)
+        known.update(changes)
+        if len(known) != len(_FIELDS):
+            raise TypeError(f"no field of a task: {', '.join(sorted(changes.keys() - _FIELDS))}")
         return made
 
+    def finish(task: Task, **changes: Any) -> Task:
+        """``task`` itself with ``changes``: for whoever has made it just now and shown it to nobody."""
+        task.__dict__.update(changes)
+        return task
 
-__all__ = ["evolve"]
+
+__all__ = ["evolve", "finish"]

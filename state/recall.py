@@ -1,7 +1,7 @@
 """What a process remembers of the runs that it has folded, so that only what came since is read and folded.
 
-Without it every claim of a long run folds the whole chain anew, and a run that waits often costs the square of
-its length. What is remembered is only built upon where the chain goes on from it.
+Without it every claim of a long run folds its whole chain anew, and a run that waits often costs the square
+of its length. What is remembered is only built upon where the chain goes on from it.
 """
 
 import threading

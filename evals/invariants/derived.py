@@ -38,7 +38,7 @@ def replay(evidence: Evidence) -> Findings:
                 yield Found(story.run, entry.seq, "what is read is not what was stored")
         shown = (evidence.world.shown or {}).get(story.run)
         if shown is not None and not task.unsound:
-            yield from _shown(evidence, story, shown)
+            yield from _shown(evidence, story, shown, task)
     if evidence.world.shown is None:
         yield Lacking("nobody kept which records were shown")
 
@@ -50,12 +50,13 @@ def _stepwise(story: Story) -> Task:
     return task
 
 
-def _shown(evidence: Evidence, story: Story, shown: Mapping[str, Any]) -> Iterator[Found]:
+def _shown(evidence: Evidence, story: Story, shown: Mapping[str, Any], task: Task) -> Iterator[Found]:
     head = shown["ledger"]["head"]
     entries = [entry for entry in story.entries if entry.seq <= head]
     known = evidence.terms(story)
     terms = terms_of(known.runbook) if known is not None else Terms()
-    made = record_of(fold(entries, story.run), entries, terms, text=shown["request"]["text"])
+    then = task if len(entries) == len(story.entries) else fold(entries, story.run)
+    made = record_of(then, entries, terms, text=shown["request"]["text"])
     parts = [part for part in sorted({*made, *shown}) if made.get(part) != shown.get(part)]
     if parts:
         yield Found(story.run, head, f"was shown with another {', '.join(parts)} than its chain has")

@@ -13,7 +13,7 @@ from typing import Any, Final
 from agents.executor import Executor
 from agents.models.port import Model
 from evals.simulation.books import Shape, delegation, shape
-from evals.simulation.ledger import KEY, SimLedger
+from evals.simulation.ledger import CODE, KEY, SimLedger
 from evals.simulation.wire import Wire, WiredTool
 from graph.session import Session
 from graph.surroundings import Surroundings as Around
@@ -28,7 +28,7 @@ from remit.kit import Kit
 from remit.settings import Settings
 from remit.toolbox import Surroundings
 from state import canonical
-from state.entry import DESK, Draft
+from state.entry import DESK, Draft, Entry
 from state.holder import Holder
 from state.ledger.payload import payload_of
 from state.ledger.port import Payload
@@ -147,11 +147,17 @@ class Desk:
 
     def open(self) -> None:
         """Approve what can be asked for."""
-        self.ledger.append_desk(opening(self.shapes), at=self.ledger.now(), code="simulated")
-        key = self.shapes
-        if key in _OPENED:
-            self._view, self._seq = _OPENED[key]
-        _OPENED[key] = (self.now(), self._seq)
+        at = self.ledger.now()
+        known = _OPENED.pop((self.shapes, at), None)
+        if known is None:
+            self.ledger.append_desk(opening(self.shapes), at=at, code=CODE)
+            known = (tuple(self.ledger.read(DESK)), self.now())
+        else:
+            self.ledger.begin_desk(known[0])
+        self._view, self._seq = known[1], known[0][-1].seq
+        _OPENED[self.shapes, at] = known
+        if len(_OPENED) > _MOST_OPENED:
+            del _OPENED[next(iter(_OPENED))]
 
     def now(self) -> InForce:
         """What is in force now."""
@@ -216,7 +222,9 @@ class Desk:
         )  # fmt: skip
 
 
-_OPENED: Final[dict[tuple[int, ...], tuple[InForce, int]]] = {}
+_MOST_OPENED: Final = 400
+_OPENED: Final[dict[tuple[tuple[int, ...], str], tuple[tuple[Entry, ...], InForce]]] = {}
+"""How chain ``desk`` begins, and what is in force then: the same in every world that has the same shapes."""
 _POLICIES: Final[dict[str, Policy]] = {}
 
 

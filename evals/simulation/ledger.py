@@ -10,7 +10,7 @@ from typing import Any
 from evals.simulation.faults import LEDGER, Odds
 from evals.simulation.keeping import Kept
 from evals.simulation.scheduler import Scheduler
-from state.entry import Draft, Entry, Head, Kind
+from state.entry import DESK, Draft, Entry, Head, Kind
 from state.errors import LedgerError, StorageError, UnknownCommitError
 from state.ledger.memory import MemoryLedger
 from state.ledger.port import Append, RunInfo, Signal
@@ -74,6 +74,11 @@ class SimLedger(MemoryLedger):
         made = super().append_desk(drafts, at=at, code=code)
         self._kept.committed(made)
         return made
+
+    def begin_desk(self, entries: Sequence[Entry]) -> None:
+        """Begin chain ``desk`` with what another world has sealed and read before."""
+        self._tables.chains[DESK] = list(entries)
+        self._kept.committed(entries)
 
     def release(self, run: str, epoch: int) -> None:
         """Give a claim back."""

@@ -95,6 +95,8 @@ class Play:
     honest: bool = field(init=False)
     _offset_ms: int = 0
     _frozen_ms: int | None = None
+    _shown_ms: int = -1  # what the database's clock showed last
+    _shown_at: str = ""
     _ids: int = 0
     _calm_at: int | None = None
 
@@ -189,7 +191,9 @@ class Play:
 
     def _database_clock(self) -> str:
         ms = self.scheduler.clock.now_ms + self._offset_ms if self._frozen_ms is None else self._frozen_ms
-        return instants.iso(datetime.fromtimestamp(ms / 1000, UTC))
+        if ms != self._shown_ms:
+            self._shown_ms, self._shown_at = ms, instants.iso(datetime.fromtimestamp(ms / 1000, UTC))
+        return self._shown_at
 
     def _new_id(self) -> str:
         self._ids += 1

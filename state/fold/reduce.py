@@ -6,7 +6,7 @@ from typing import Final
 
 from state.entry import FOLD_VERSION, Entry, Head, Kind
 from state.errors import UnsoundLedgerError
-from state.evolve import evolve
+from state.evolve import evolve, finish
 from state.fold import humans, operations, runs
 from state.instants import seconds_between
 from state.task import Task
@@ -38,7 +38,8 @@ def apply(task: Task, entry: Entry) -> Task:
         why = f"entry {entry.seq} ({entry.kind}): {type(error).__name__}: {error}"
         return evolve(task, run=task.run or entry.run, head=head, last_at=entry.at, unsound=why)
     reset = entry.kind is Kind.GRANTED  # a decision gives the whole deadline afresh
-    return evolve(
+    made = finish if changed is not task else evolve
+    return made(
         changed,
         head=head,
         last_at=entry.at,

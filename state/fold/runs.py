@@ -90,6 +90,8 @@ def _claimed(task: Task, entry: Entry) -> Task:
 
 def _restarted(task: Task, clock: Clock) -> Mapping[int, Clock]:
     """Statements made on another clock count from this claim on: their own spans cannot be read here."""
+    if not task.attested:
+        return task.attested
     return MappingProxyType(
         {epoch: c if c.boot_id == clock.boot_id else clock for epoch, c in task.attested.items()}
     )

@@ -135,7 +135,7 @@ class Tables:
         chain.extend(replace(entry, body=canonical.loads(entry.body_text)) for entry in entries)
 
     def derive(self, run: str, before: Row | None, row: Row, listed: Row | None = None) -> None:
-        """Replace what followed from ``before`` by what follows from ``row``, ``listed`` where it is known."""
+        """Replace what followed from ``before`` by what follows from ``row`` (``listed``, if known)."""
         if before is not None:
             for resource in before.holds:
                 self.held.pop(resource, None)

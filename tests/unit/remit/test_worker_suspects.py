@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from remit.worker import suspects as module
 from remit.worker.suspects import ALONE_S, IDLE_CLAIMS, Suspects
 
 
@@ -21,20 +20,19 @@ def info(run, *, epoch=IDLE_CLAIMS, released=False):
 
 
 @pytest.fixture
-def idle(monkeypatch):
+def idle():
     counts, reads = {}, []
 
-    def read_task(ledger, run):
+    def task(run):
         reads.append(run)
         return SimpleNamespace(idle_claims=counts.get(run, 0))
 
-    monkeypatch.setattr(module, "read_task", read_task)
-    return SimpleNamespace(counts=counts, reads=reads)
+    return SimpleNamespace(counts=counts, reads=reads, task=task)
 
 
 @pytest.fixture
 def suspects(idle):
-    return Suspects(ledger=None, clock=Hour())
+    return Suspects(recall=idle, clock=Hour())
 
 
 def order(suspects, *infos):
