@@ -46,10 +46,11 @@ class Recall:
         if is_ended_raw(info.row.state, info.row.reason):
             return None
         try:
-            for entry in self._ledger.read(task.run, after=task.head.seq):
-                task = apply(task, entry)
+            came = self._ledger.read(task.run, after=task.head.seq)
         except UnsoundLedgerError:
             return None
-        behind = task.head.seq < info.head.seq
-        other = task.head.seq == info.head.seq and task.head != info.head
-        return None if task.unsound or behind or other else task
+        if not came and task.head != info.head:
+            return None
+        for entry in came:
+            task = apply(task, entry)
+        return None if task.unsound else task
