@@ -260,7 +260,7 @@ def honoured(s: Situation, operation: Operation) -> bool:
         and not (operation.undoes is None and s.rolling_back)
         and operation.word is None
         and not operation.conflicted
-        and flight.settles_doubles(operation, write, s.moment)
+        and flight.settles_doubles(s.task, operation, write, s.moment)
     )
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from policies.contract import DedupeKind
 from policies.moment import Moment
 from policies.plan import ABSORBING, WritePlan
+from state.instants import seconds_between
 from state.outcome import Outcome
 from state.task import Attempt, Clock, Operation, Task
 
@@ -111,18 +112,33 @@ def unproven(task: Task, operation: Operation, moment: Moment) -> tuple[Attempt,
     )
 
 
-def key_ms_left(operation: Operation, write: WritePlan, moment: Moment) -> int:
+def passed_ms(task: Task, attempt: Attempt, moment: Moment) -> int:
+    """Milliseconds since the intent of ``attempt``: the longest that any clock makes of it.
+
+    The database's clock may have been set back since; then what it said at a later claim, and what this
+    host's monotonic clock has seen pass since that claim, or since the sending call came back, says more.
+    """
+    here = moment.clock
+    passed = [moment.ms_since(attempt.at)]
+    if attempt.returned is not None and attempt.returned.boot_id == here.boot_id:
+        passed.append(here.ms - attempt.returned.ms)
+    for claim in task.claims:
+        if claim.seq > attempt.seq:
+            seen_ms = here.ms - claim.clock.ms if claim.clock.boot_id == here.boot_id else 0
+            passed.append(round(1000 * seconds_between(attempt.at, claim.at)) + seen_ms)
+    return max(passed)
+
+
+def key_ms_left(task: Task, operation: Operation, write: WritePlan, moment: Moment) -> int:
     """Milliseconds for which the operation's key may still be sent; 0 when the window is (nearly) over."""
     until = write.key_until_ms()
-    if until is None:
-        return _FAR_MS
-    return max(0, until - moment.ms_since(operation.attempts[0].at))
+    return _FAR_MS if until is None else max(0, until - passed_ms(task, operation.attempts[0], moment))
 
 
-def settles_doubles(operation: Operation, write: WritePlan, moment: Moment) -> bool:
+def settles_doubles(task: Task, operation: Operation, write: WritePlan, moment: Moment) -> bool:
     """The target itself makes a second send of the same operation harmless, now."""
     if write.kind is DedupeKind.NATIVE_KEY:
-        return key_ms_left(operation, write, moment) > 0
+        return key_ms_left(task, operation, write, moment) > 0
     return write.kind in ABSORBING
 
 
@@ -140,6 +156,12 @@ class Settlement:
     licence: str
 
 
+def _absent(operation: Operation) -> Outcome:
+    """What an operation is of which nothing landed: what the target has refused for good stays refused."""
+    definite = [a.outcome for a in operation.attempts if a.outcome not in (None, Outcome.UNKNOWN)]
+    return Outcome.REFUSED if definite and definite[-1] is Outcome.REFUSED else Outcome.NOT_APPLIED
+
+
 def settle(task: Task, operation: Operation, write: WritePlan, verdict: str, moment: Moment) -> Settlement:
     """What ``verdict`` (applied, absent, unknown), read after the quarantine of every attempt, settles.
 
@@ -154,8 +176,8 @@ def settle(task: Task, operation: Operation, write: WritePlan, verdict: str, mom
     proven = tuple(n for n, why in known.items() if used_up or why is not Licence.UNPROVEN)
     words = licences(task, operation, moment)
     if verdict == "applied":
-        absorbs = write.absorbs and settles_doubles(operation, write, moment)
+        absorbs = write.absorbs and settles_doubles(task, operation, write, moment)
         return Settlement(settles=Outcome.SUCCEEDED, grounded=proven, absorbs=absorbs, licence=words)
     if verdict == "absent" and len(proven) == len(doubtful):
-        return Settlement(settles=Outcome.NOT_APPLIED, grounded=proven, absorbs=False, licence=words)
+        return Settlement(settles=_absent(operation), grounded=proven, absorbs=False, licence=words)
     return Settlement(settles=None, grounded=(), absorbs=False, licence=words)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import takewhile
+from typing import Final
 
 from policies import flight
 from policies.checks import CheckView, view_all
@@ -12,8 +13,9 @@ from policies.plan import CheckPlan, Plan, StepPlan, WritePlan
 from state.fold.operations import CONNECTOR_PAUSE_S
 from state.instants import parse, seconds_between
 from state.outcome import Known, Outcome
-from state.task import Direction, Operation, Status, Task
+from state.task import Clock, Direction, Operation, Status, Task
 
+LEAVES_MS: Final = 5_000  # a wait that leaves the claim: the next claim is a mark on the host's own clock
 DEFINITE = (Outcome.NOT_APPLIED, Outcome.NOT_SENT)
 
 
@@ -186,21 +188,44 @@ class Situation:
         return self.moment.spent_ms(self.task) > self.task.deadline_ms
 
     # time
-    def lag_left_ms(self, since: str | None, write: WritePlan) -> int:
-        """Milliseconds until a read may be trusted to show a write accepted at ``since``."""
-        return max(0, write.read_lag_ms - self.moment.ms_since(since)) if since else 0
+    def lag_left_ms(
+        self, since: str | None, write: WritePlan, *, seq: int, returned: Clock | None = None
+    ) -> int:
+        """Milliseconds until a read may be trusted to show what was accepted at ``since``, by entry ``seq``.
+
+        Where ``since`` lies ahead of now, the database's clock was set back: then it counts what this host's
+        own clock has seen pass since, from ``returned`` or from the first claim here behind it.
+        """
+        if not since or not write.read_lag_ms:
+            return 0
+        passed_ms = self.moment.ms_since(since)
+        if passed_ms >= -CLOCK_SLACK_MS:
+            return max(0, write.read_lag_ms - passed_ms)
+        here = self.moment.clock
+        marks = [*(c.clock for c in self.task.claims if c.seq > seq), *([returned] if returned else ())]
+        seen = [here.ms - mark.ms for mark in marks if mark.boot_id == here.boot_id]
+        return max(0, write.read_lag_ms - max(seen)) if seen else max(write.read_lag_ms, LEAVES_MS)
+
+    def _own_lag_left_ms(self, operation: Operation, since: str | None) -> int:
+        last, write = operation.last, self.write_of(operation)
+        answered = last.outcome_seq or last.seq
+        probed = operation.probe_seq > answered  # then a look has accepted it, later than its call came back
+        return self.lag_left_ms(
+            since, write, seq=max(answered, operation.probe_seq), returned=None if probed else last.returned
+        )
+
+    def _by_hand_lag_left_ms(self, write: WritePlan) -> int:
+        return self.lag_left_ms(self.decided_at, write, seq=self.decided_seq)
 
     def operation_lag_left_ms(self, operation: Operation) -> int:
         """Milliseconds until a read may be trusted to show an operation, and what a human did about it."""
-        write = self.write_of(operation)
-        return max(self.lag_left_ms(at, write) for at in (operation.accepted_at, self.decided_at))
+        by_hand = self._by_hand_lag_left_ms(self.write_of(operation))
+        return max(self._own_lag_left_ms(operation, operation.accepted_at), by_hand)
 
     def longest_lag_left_ms(self) -> int:
         """Milliseconds until every write of the run, and what a human did, may be trusted to show."""
-        lags = [self.lag_left_ms(o.accepted_at or o.last.at, self.write_of(o)) for o in self.task.operations]
-        by_hand = [
-            self.lag_left_ms(self.decided_at, w) for s in self.plan.steps for w in (s.write, s.undo) if w
-        ]
+        lags = [self._own_lag_left_ms(o, o.accepted_at or o.last.at) for o in self.task.operations]
+        by_hand = [self._by_hand_lag_left_ms(w) for s in self.plan.steps for w in (s.write, s.undo) if w]
         return max((*lags, *by_hand), default=0)
 
     @property

@@ -320,6 +320,7 @@ class Task:
     items: Mapping[str, tuple[Any, ...]] = field(default_factory=_empty)
     resources: tuple[str, ...] = ()
     holds: tuple[str, ...] = ()
+    stood_in_line: int = 0  # waits for a hold since anybody last said something
     facts: Mapping[str, Any] = field(default_factory=_empty)  # name -> {value, at, seq, source}
     conditions: Mapping[str, Condition] = field(default_factory=_empty)
     read_since: int = 0  # what was read up to this seq is stale: something was claimed, sent or decided since

@@ -33,6 +33,7 @@ Within = Callable[[Callable[[], Reply], float], Reply]
 NO_CREDENTIAL: Final = "none"
 _FLAT: Final = frozenset({str, int, bool, type(None)})
 NOT_RETURNED: Final = "not_returned"
+LOST_CLAIM: Final = "lost_claim"
 # A desk fault costs no attempt, where it is certain that nothing was applied.
 _UNPAID: Final = (Outcome.NOT_APPLIED, Outcome.NOT_SENT)
 
@@ -248,7 +249,7 @@ class Gateway:
         # After the credential, which may be slow to come: nothing but the send itself lies behind these two.
         if not self._ours():
             return Reply(
-                outcome=Outcome.NOT_SENT, code="lost_claim", detail="the claim is no longer ours"
+                outcome=Outcome.NOT_SENT, code=LOST_CLAIM, detail="the claim is no longer ours"
             ), False
         if self._clock_ms() - decided.began_ms >= SEND_WINDOW_MS:
             return Reply(

@@ -6,7 +6,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from graph.compare import acknowledged, compare
-from graph.decide import after
+from graph.decide import after, onward
 from graph.routes import Node, RunState
 from graph.session import Session
 from policies.call import Call
@@ -20,6 +20,7 @@ from policies.templates import render_resource, render_value
 from state import bodies, instants
 from state.entry import Role
 from state.wording import clipped, pairs_text
+from tools.gateway import LOST_CLAIM, Answered
 
 
 def execute(state: RunState, runtime: Runtime[Session]) -> Command[Node]:
@@ -32,7 +33,9 @@ def execute(state: RunState, runtime: Runtime[Session]) -> Command[Node]:
         if isinstance(move, AskConfirmation):
             _ask(session, move, call)
         else:
-            _send(session, move, call, reads)
+            held = _send(session, move, call, reads)
+            if not held:
+                return onward(session, None)
     return after(session)
 
 
@@ -112,11 +115,13 @@ def _conflicts(session: Session, step: Step, scope: Scope) -> bool:
     return True
 
 
-def _send(session: Session, move: Due, call: Call, reads: dict[str, Any]) -> None:
+def _send(session: Session, move: Due, call: Call, reads: dict[str, Any]) -> bool:
+    """Whether the claim still holds: a worker that cannot renew its lease leaves the run to others."""
     context = session.guard_context(call.tool, op=OperationRef.of(move), reads=reads)
     written = session.gateway.write(session.holder, call, context)
     if isinstance(written, Denied) and written.code.startswith("confirmation"):
         _ask(session, move, call)
+    return not (isinstance(written, Answered) and written.reply.code == LOST_CLAIM)
 
 
 def _ask(session: Session, move: Due, call: Call) -> None:

@@ -144,7 +144,7 @@ def _operation(session: Session, operation: Operation, one: Round, s: Situation)
             verdict.verdict == "pass"
             and plan.absorbs
             and any(a.undecided for a in operation.attempts)
-            and flight.settles_doubles(operation, plan, s.moment)
+            and flight.settles_doubles(s.task, operation, plan, s.moment)
         )
         yield _round(session, operation.id, check_plan, verdict, effect=effect, absorbs=absorbs)
 

@@ -66,7 +66,7 @@ def resolved(call: Call, context: GuardContext) -> Refusal | None:
         not flight.own_outcome_open(known)
         or known.conflicted
         or known.word is not None
-        or not flight.settles_doubles(known, situation.write_of(known), context.moment)
+        or not flight.settles_doubles(context.task, known, situation.write_of(known), context.moment)
     ):
         return Refusal(
             code="resend_unsafe",

@@ -12,6 +12,10 @@ from state.task import Direction
 MAX_READ_TRIES: Final = 3
 READ_AGAIN_MS: Final = 2_000
 MAX_IN_LINE: Final = 20
+LOOK_AGAIN_MS: Final = (
+    5_000  # at first; a run in line is woken when the hold is freed, and looks by itself too
+)
+MAX_LOOK_AGAIN_MS: Final = 600_000
 
 
 def _wait_in_line(s: Situation) -> Move:
@@ -21,7 +25,8 @@ def _wait_in_line(s: Situation) -> Move:
         return Close(row=17, state="rejected", reason="escalation_open")
     if s.moment.in_line > MAX_IN_LINE:
         return Close(row=17, state="rejected", reason="line_full")
-    return Wait(row=17, reason="hold", ms=None, detail=str(s.moment.held_by))
+    ms = min(LOOK_AGAIN_MS * 2 ** min(s.task.stood_in_line, 10), MAX_LOOK_AGAIN_MS)
+    return Wait(row=17, reason="hold", ms=ms, detail=str(s.moment.held_by))
 
 
 def _ready(s: Situation) -> bool:

@@ -39,7 +39,7 @@ def _may_send_again(s: Situation, operation: Operation, slot: Slot) -> bool:
         or any(not c.acknowledged for c in s.task.conflicts)  # then it is looked at, and nothing is sent
         or operation.last.outcome is Outcome.REFUSED
         or (s.task.denial is not None and s.task.denial.op == operation.id)
-        or not flight.settles_doubles(operation, slot.write, s.moment)
+        or not flight.settles_doubles(s.task, operation, slot.write, s.moment)
         or not (s.step_left(slot) or s.task.grant_open)
     ):
         return False

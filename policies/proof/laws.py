@@ -80,7 +80,7 @@ def _broken_by_send(scene: Scene, case: Case, move: moves.Send) -> Iterator[Brea
         if not flight.unresolved(task, operation, moment):
             continue
         write = case.plan.write_of(operation.step, operation.undoes)
-        if operation.id != move.op or not flight.settles_doubles(operation, write, moment):
+        if operation.id != move.op or not flight.settles_doubles(task, operation, write, moment):
             yield "sends_alone", f"sends {move.op} while {operation.id} is unresolved"
     if move.undoes is None and task.direction is not Direction.FORWARD:
         yield "sends_forward_only", "sends a forward write although the run does not go forward"

@@ -148,7 +148,7 @@ def _shows(
         effect = seen(scene, view, operation)[0]
     absorbs = (
         verdict == "pass" and write.absorbs and any(a.undecided for a in operation.attempts)
-        and flight.settles_doubles(operation, write, scene.moment)
+        and flight.settles_doubles(scene.task, operation, write, scene.moment)
     )  # fmt: skip
     return effect, absorbs
 

@@ -28,6 +28,7 @@ CLOCK_SLACK_S: Final = 2.0
 STRAYED_EVERY_S: Final = 5.0
 # What ``drain`` stays for: waits that the run's own clock ends.
 TIMERS: Final = frozenset({"backoff", "quarantine", "read_lag", "check", "model", "connector"})
+_LOOKED_AFTER: Final = TIMERS | {"hold"}  # waits that a clock that is set back must not prolong
 
 
 class Leaving(Exception):  # noqa: N818 - no error: the worker was asked to stop
@@ -80,8 +81,11 @@ class Engine:
         return self.claimant.identity.worker.id
 
     def work(self, run: str, watch: Watch = _unwatched) -> Task | None:
-        """Take ``run`` and drive it until it leaves; None where it could not be taken, was lost, or rests."""
-        if self._failures.rests(run):
+        """Take ``run`` and drive it until it leaves; None where it could not be taken, was lost, or rests.
+
+        While this worker's own lease has lapsed it takes nothing: it could only write that it may not send.
+        """
+        if self._failures.rests(run) or not self.claimant.lease.still_mine():
             return None
         try:
             holder = self.claimant.take(run, ready=self.ready)
@@ -165,12 +169,12 @@ class Engine:
             raise Leaving
 
     def _wake_others(self, task: Task) -> None:
-        """Whoever waits in line for what this run held may look again."""
+        """Whoever is in line for what this run held, or about to be, looks again at once."""
         if task.closed is None:
             return
         ledger = self.claimant.ledger
         for resource in task.resources:
-            for info in ledger.runs(Query(lanes=("live/waiting_hold",), resource=resource)):
+            for info in ledger.runs(Query(live=True, resource=resource, limit=1000)):
                 poke = f"poke/{task.run}/{info.run}"
                 ledger.post(
                     Signal(id=poke, run=info.run, kind="poke", by=self.worker, at=ledger.now(), body={})
@@ -217,7 +221,7 @@ class Engine:
         ahead = seconds_between(self.claimant.ledger.now(), info.row.due_at)
         if ahead <= CLOCK_SLACK_S:
             return ahead <= 0
-        if info.row.waiting_for is not None and info.row.waiting_for not in TIMERS:
+        if info.row.waiting_for is not None and info.row.waiting_for not in _LOOKED_AFTER:
             return False
         waits = self.claimant.recall.task(info.run).waiting
         length = seconds_between(waits.at, waits.until) if waits is not None and waits.until else 0.0

@@ -65,7 +65,7 @@ _SIGNALS: Final[dict[str, Callable[[Task, dict[str, Any], str], Task]]] = {
 def _signal(task: Task, entry: Entry) -> Task:
     b = entry.body
     said = _SIGNALS.get(b["kind"])
-    task = evolve(task, signals=task.signals + 1)
+    task = evolve(task, signals=task.signals + 1, stood_in_line=0)
     if b["kind"] == "cancel" and b["refused"] is None and task.cancel is None:
         task = evolve(task, cancel_who=MappingProxyType(b.get("who", {})))
     return said(task, b["body"], b["by"]) if said is not None and b["refused"] is None else task

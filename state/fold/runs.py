@@ -144,6 +144,8 @@ def _checked(task: Task, entry: Entry) -> Task:
 def _waiting(task: Task, entry: Entry) -> Task:
     b = entry.body
     waits = Waiting(reason=b["reason"], until=b["until"], at=entry.at, row=b["row"], detail=b["detail"])
+    if b["reason"] == "hold":
+        task = evolve(task, stood_in_line=task.stood_in_line + 1)
     if b["reason"] != "confirmation" or "digest" not in b:
         return evolve(task, waiting=waits)
     asked = Confirmation(

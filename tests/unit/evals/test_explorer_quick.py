@@ -76,7 +76,7 @@ def test_seeded_a_quarantine_without_the_read_lag(monkeypatch: pytest.MonkeyPatc
 
 
 def test_seeded_a_resend_to_a_target_that_settles_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(flight, "settles_doubles", lambda operation, write, moment: True)
+    monkeypatch.setattr(flight, "settles_doubles", lambda task, operation, write, moment: True)
     assert broken(read_back()).broken
 
 
@@ -85,7 +85,7 @@ def test_seeded_a_key_that_is_sent_past_its_window(monkeypatch: pytest.MonkeyPat
     limits = replace(QUIET, hosts="A", blind=2, idle=1, decisions=1)
     case = Case(name="x", plan=short, limits=limits)
     assert explore(case).broken == {}
-    monkeypatch.setattr(flight, "key_ms_left", lambda operation, write, moment: 1)
+    monkeypatch.setattr(flight, "key_ms_left", lambda task, operation, write, moment: 1)
     assert any("took effect 2 times" in law for law in broken(case).broken)
 
 

@@ -4,12 +4,14 @@ import pytest
 
 from evals.explorer.plans import plan, step
 from policies import flight
+from policies import move as moves
 from policies.flight import Licence
 from policies.plan import KEY_MARGIN_MS, SEND_WINDOW_MS, WritePlan
 from state.outcome import Outcome
 from tests.decision_kit import BLIND, CONDITIONAL, NATIVE, NATURAL, READ_BACK, STATE, UNDO, Run
 
 UNKNOWN, SUCCEEDED, NOT_APPLIED = Outcome.UNKNOWN, Outcome.SUCCEEDED, Outcome.NOT_APPLIED
+REFUSED = Outcome.REFUSED
 
 
 def licence(run: Run, attempt: int = 1) -> Licence:
@@ -113,16 +115,26 @@ def test_a_condition_that_met_a_412_is_used_up_for_every_attempt() -> None:
     assert (found.settles, found.grounded) == (NOT_APPLIED, (1,))
 
 
+def test_what_was_refused_for_good_stays_refused_when_an_earlier_copy_did_not_land() -> None:
+    run = Run(plan(step("a", NATIVE))).intent().claim("A", proven=[1]).sent(REFUSED).later(60_000)
+    assert run.task.operation("a/1").settled is None
+    run.probe("absent")
+    assert run.task.operation("a/1").settled is REFUSED
+    assert run.move() == moves.Escalate(row=14, reason="refused", step="a")
+    landed = Run(plan(step("a", NATIVE))).intent().claim("A", proven=[1]).sent(REFUSED).later(60_000)
+    assert landed.probe("applied").task.operation("a/1").settled is SUCCEEDED
+
+
 def test_which_targets_settle_doubles_and_until_when() -> None:
     until = NATIVE.key_until_ms()
     assert until == 86_400_000 - NATIVE.timeout_ms - NATIVE.longest_request_ms - KEY_MARGIN_MS
     run = Run(plan(step("a", NATIVE))).sent(UNKNOWN).later(until - 1)
     operation = run.task.operation("a/1")
-    assert flight.settles_doubles(operation, NATIVE, run.moment())
-    assert flight.key_ms_left(operation, NATIVE, run.moment()) == 1
-    assert not flight.settles_doubles(operation, NATIVE, run.later(1).moment())
+    assert flight.settles_doubles(run.task, operation, NATIVE, run.moment())
+    assert flight.key_ms_left(run.task, operation, NATIVE, run.moment()) == 1
+    assert not flight.settles_doubles(run.task, operation, NATIVE, run.later(1).moment())
     settles = {
-        p.kind.value: flight.settles_doubles(operation, p, run.moment())
+        p.kind.value: flight.settles_doubles(run.task, operation, p, run.moment())
         for p in (NATURAL, CONDITIONAL, READ_BACK, BLIND)
     }
     assert settles == {"natural_key": True, "conditional_write": True, "read_back": False, "none": False}

@@ -256,9 +256,24 @@ def test_what_inputs_do_not_stand_for_is_rejected() -> None:
     assert run.move() == moves.Close(row=17, state="rejected", reason="binding_refused")
 
 
+def test_a_run_in_line_looks_less_and_less_often_until_somebody_says_something() -> None:
+    run = Run(ready=False).append(bodies.hydrated(actor="w", bindings={}, facts={}, resources=["r"]))
+    spans = []
+    for _ in range(9):
+        wait = run.move(held_by="S")
+        assert isinstance(wait, moves.Wait)
+        assert wait.ms is not None
+        spans.append(wait.ms // 1000)
+        until = instants.after(run.at, wait.ms / 1000)
+        run.append(bodies.waiting(reason="hold", until=until, row=17)).later(wait.ms).claim()
+    assert spans == [5, 10, 20, 40, 80, 160, 320, 600, 600]
+    woken = run.signal("poke").move(held_by="T")
+    assert woken == moves.Wait(row=17, reason="hold", ms=5_000, detail="T")
+
+
 def test_a_held_resource_makes_wait_in_line_or_refuses() -> None:
     run = Run(ready=False).append(bodies.hydrated(actor="w", bindings={}, facts={}, resources=["r"]))
-    assert run.move(held_by="S") == moves.Wait(row=17, reason="hold", ms=None, detail="S")
+    assert run.move(held_by="S") == moves.Wait(row=17, reason="hold", ms=5_000, detail="S")
     assert run.move(held_by="S", in_line=MAX_IN_LINE).row == 17
     assert isinstance(run.move(held_by="S", in_line=MAX_IN_LINE), moves.Wait)
     full = run.move(held_by="S", in_line=MAX_IN_LINE + 1)
