@@ -163,7 +163,17 @@ def _confirm(session: Session, signal: Signal) -> Folded:
     if not _human_roles(session, signal.by) & _deciders(session):
         return _refuse(signal, "not_a_decider", f"{signal.by} may not confirm here")
     answer = "yes" if signal.body["answer"] == "yes" else "no"
+    if answer == "yes" and not _another(session, signal.by):
+        return _refuse(signal, "own_request", f"{signal.by} asked for this run; somebody else confirms")
     return Folded(drafts=(_said(signal, {"op": asked.op, "digest": asked.digest, "answer": answer}),))
+
+
+def _another(session: Session, who: str) -> bool:
+    """Nobody confirms what they have asked for themselves, but on a desk that one person runs."""
+    people, task = session.people(), session.task
+    return people is not None and people.may_confirm_for(
+        str(task.terms.get("requester", "")), who, solo=task.solo
+    )
 
 
 def _noted(session: Session, signal: Signal) -> Folded:  # noqa: ARG001

@@ -82,6 +82,17 @@ class Principals:
         known = self.principals.get(name)
         return frozenset(known.roles) if known is not None and known.kind == "human" else frozenset()
 
+    def may_confirm_for(self, requester: str, name: str, *, solo: bool) -> bool:
+        """Whether ``name`` is somebody else than who asked, or the desk was and is one person's (``solo``).
+
+        One user of the operating system under two names is one person.
+        """
+        if solo and self.approval.solo:
+            return True
+        mine, theirs = self.principals.get(name), self.principals.get(requester)
+        shared = mine is not None and theirs is not None and {*mine.os} & {*theirs.os}
+        return name != requester and not shared
+
     def approver(self, name: str) -> bool:
         """Whether that principal approves changes: a human with an approver's role."""
         known = self.principals.get(name)

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from policies.approval import Principals
 from policies.call import Call
 from policies.contract import Effect, StringSpec
+from policies.delegation import Approval, Principal
 from policies.guards import GuardContext
 from policies.guards.limits import confirmation_digest
 from state.entry import Role
@@ -113,6 +115,18 @@ def confirm(*, digest: str | None = None, by: str = "omar", answer: str = "yes")
             by=by,
         )
         return call, kit.with_task(context, mode="confirm", confirmations={"grant/1": given})
+
+    return spoil
+
+
+def own(*, by: str, solo: bool = False) -> Spoil:
+    """Confirmed by dana, who has asked, or by her other name; she decides as well."""
+    dana, omar = (Principal(roles=("operator", "oncall"), os=("dana",)) for _ in range(2))
+    people = Principals(principals={"dana": dana, "omar": omar}, approval=Approval(solo=solo))
+
+    def spoil(call: Call, context: GuardContext) -> tuple[Call, GuardContext]:
+        call, context = confirm(by=by)(call, context)
+        return call, kit.with_task(replace(context, people=people), solo=solo)
 
     return spoil
 
@@ -342,4 +356,6 @@ CASES = (
     ),
     Case("confirmed another", "confirmation/confirmation_differs", confirm(digest="sha256:" + "0" * 64)),
     Case("confirmed by whoever asked", "confirmation/confirmer_not_allowed", confirm(by="dana")),
+    Case("confirmed by whoever asked, who decides too", "confirmation/own_request", own(by="dana")),
+    Case("confirmed by whoever asked under another name", "confirmation/own_request", own(by="omar")),
 )

@@ -228,6 +228,9 @@ def _confirmed(evidence: Evidence, story: Story) -> Findings:
             answers.pop(body["op"], None)
         elif entry.kind is Kind.SIGNAL and body["kind"] == "confirm" and body["refused"] is None:
             answers[body["body"]["op"]] = entry
+            own = entry.actor == story.admitted.body["requester"] and body["body"]["answer"] == "yes"
+            if own and not story.admitted.body["solo"]:
+                yield Found(story.run, entry.seq, f"{entry.actor} confirmed what they asked for themselves")
             if terms is not None:
                 yield from _decider(evidence, story, entry, terms)
         elif entry.kind is Kind.GRANTED:

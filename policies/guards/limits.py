@@ -60,7 +60,7 @@ def rate(call: Call, context: GuardContext) -> Refusal | None:
 
 
 def confirmation(call: Call, context: GuardContext) -> Refusal | None:
-    """In mode ``confirm`` somebody who may decide has said yes to exactly this write."""
+    """In mode ``confirm`` somebody who may decide, and has not asked, has said yes to exactly this write."""
     policies = tuple(p for p in (context.policy(), context.present) if p is not None)
     if context.task.mode != "confirm" and all(p.delegation.mode != "confirm" for p in policies):
         return None
@@ -74,6 +74,9 @@ def confirmation(call: Call, context: GuardContext) -> Refusal | None:
     roles = context.people.human_roles(given.by) if context.people is not None else frozenset()
     if not all(roles & {*p.delegation.decide} for p in policies):
         return Refusal(code="confirmer_not_allowed", message=f"{given.by} has no role that may confirm")
+    asked_by, solo = str(context.task.terms["requester"]), context.task.solo
+    if context.people is None or not context.people.may_confirm_for(asked_by, given.by, solo=solo):
+        return Refusal(code="own_request", message=f"{given.by} asked for this run; somebody else confirms")
     return None
 
 

@@ -71,7 +71,13 @@ WRITE: Final[tuple[Guard, ...]] = (
     Guard(
         name="confirmation",
         check=limits.confirmation,
-        codes=("mode_narrowed", "confirmation_missing", "confirmation_differs", "confirmer_not_allowed"),
+        codes=(
+            "mode_narrowed",
+            "confirmation_missing",
+            "confirmation_differs",
+            "confirmer_not_allowed",
+            "own_request",
+        ),
         passing=frozenset({"confirmation_missing", "confirmation_differs"}),
     ),
 )

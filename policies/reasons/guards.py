@@ -148,6 +148,10 @@ GUARDS: Final = table(
                 "Who confirmed has no role that may decide.",
                 "Have a decider confirm.",
             ),
+            "own_request": (
+                "Whoever asked for the run has confirmed its write, on a desk that is not `solo`.",
+                "Have another decider confirm.",
+            ),
         },
     ),
     rows(

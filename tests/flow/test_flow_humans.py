@@ -55,7 +55,7 @@ BOOKS = [
     kit.book("levelled", escalation=kit.levels("300ms", "300ms", "1h")),
 ]  # fmt: skip
 ENTRIES = {
-    "asking": {"mode": "confirm"},
+    "asking": {"mode": "confirm", "request": ["operator", "oncall"]},
     "asking-briefly": {"mode": "confirm", "confirm_within": "400ms"},
 }
 
@@ -449,6 +449,37 @@ def test_nothing_is_sent_before_a_human_has_said_yes_to_exactly_this(house: kit.
     house.say(run, "confirm", {**question, "answer": "yes"})
     assert house.follow(run).closed == "completed"
     assert len(house.sends(thing)) == 1
+
+
+def test_whoever_asked_does_not_say_yes_to_their_own_write(house: kit.House, thing: str) -> None:
+    run = house.submit("asking", thing, by="bob")  # who asks, and decides as well
+    house.work(run)
+    question = asked(house, run)
+    assert taken(house, run, house.say(run, "confirm", {**question, "answer": "yes"})) == "own_request"
+    assert house.sends(thing) == []
+    house.say(run, "confirm", {**question, "answer": "yes"}, by="eve")
+    assert house.follow(run).closed == "completed"
+
+
+def test_whoever_asked_may_still_say_no(house: kit.House, thing: str) -> None:
+    run = house.submit("asking", thing, by="bob")
+    house.work(run)
+    house.say(run, "confirm", {**asked(house, run), "answer": "no"})
+    stopped = house.follow(run).open_escalation
+    assert stopped is not None
+    assert stopped.reason == "confirmation_refused"
+
+
+def test_a_yes_behind_the_end_of_the_question_is_none_although_nobody_looked_meanwhile(
+    house: kit.House, thing: str
+) -> None:
+    run, _ = house.carry("asking-briefly", thing)
+    kit.until(lambda: house.app.ledger.now() > str(house.app.ledger.info(run).row.due_at))
+    said = house.say(run, "confirm", {**asked(house, run), "answer": "yes"})
+    assert taken(house, run, said) == "nothing_to_confirm"
+    task = house.task(run)
+    assert task.open_escalation is not None
+    assert (task.open_escalation.reason, house.sends(thing)) == ("confirmation_expired", [])
 
 
 def test_a_no_stops_the_run(house: kit.House, thing: str) -> None:

@@ -5,11 +5,12 @@ from dataclasses import replace
 import pytest
 
 from policies.call import Call
+from policies.delegation import Approval
 from policies.guards import GUARDS, READ, WRITE, Allowed, Denied, Guard, GuardContext, Guards, Refusal, walk
 from policies.guards.table import GUARD_ERROR
 from state.outcome import Outcome
 from tests import guard_kit as kit
-from tests.guard_cases import CASES, CLOSED, Case, confirm, second_attempt
+from tests.guard_cases import CASES, CLOSED, Case, confirm, own, second_attempt
 
 
 def test_the_write_that_the_cases_spoil_is_allowed() -> None:
@@ -27,6 +28,19 @@ def test_it_is_refused_with_the_stable_code(case: Case) -> None:
 def test_without_that_guard_it_would_be_allowed(case: Case) -> None:
     others = tuple(g for g in WRITE if g.name != case.guard)
     assert isinstance(walk(others, *case.spoilt()), Allowed), walk(others, *case.spoilt())
+
+
+def test_on_a_desk_of_one_person_whoever_asks_says_yes_too() -> None:
+    assert isinstance(GUARDS.check_write(*own(by="dana", solo=True)(kit.call(), kit.context())), Allowed)
+
+
+def test_a_desk_that_is_no_longer_solo_takes_back_what_that_allowed() -> None:
+    call, context = own(by="dana", solo=True)(kit.call(), kit.context())
+    assert context.people is not None
+    people = replace(context.people, approval=Approval())
+    verdict = GUARDS.check_write(call, replace(context, people=people))
+    assert isinstance(verdict, Denied)
+    assert verdict.code == "own_request"
 
 
 def test_every_guard_has_a_case_that_it_alone_refuses() -> None:
