@@ -15,9 +15,16 @@ from remit.errors import UsageError
 from state.wording import count_text, wrapped
 
 if TYPE_CHECKING:
+    from state.ledger.against import Comparison
     from state.ledger.port import Finding, Record
 
 _PROGRAM: Final = "evals.invariants.program"
+_STANDS: Final = {
+    "same": "it holds the same",
+    "continues": "it holds all of it, and goes on from there",
+    "lacks": "it does NOT hold all of it",
+    "contradicts": "it CONTRADICTS it",
+}
 
 
 def add_to(app: typer.Typer) -> None:
@@ -46,6 +53,9 @@ def verify(
     key_file: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The payload key of an export; else this desk's.")
     ] = None,
+    against: Annotated[
+        Path | None, typer.Option(metavar="EXPORT", help="An older export that it must hold all of.")
+    ] = None,
 ) -> int:
     """Check every chain, hash and derived table; says what it cannot prove."""
     if effects is not None and not invariants:
@@ -55,18 +65,40 @@ def verify(
             raise UsageError("--key-file is for an export; a desk has its own", code="usage")
         ledger = door.desk().ledger
         judged = _judged(ledger.records(), effects, _secrets(door)) if invariants else None
-        return _said(door, ledger.verify(), judged)
-    from state.ledger.export import records_of, verify_export, whole
+        held = _held_against(against, ledger.records()) if against is not None else None
+        return _said(door, ledger.verify(), judged, held)
+    from state.ledger.export import records_of, run_of, verify_export, whole
     from state.projection import project
 
-    if not file.is_file():
-        raise UsageError(f"there is no file {file}", code="no_file")
+    _must_be_there(file)
     key = key_from(key_file) if key_file is not None else key_at_hand(door, file)
     found = list(verify_export(file, project=project, payload_key=key))
-    judged = None
-    if invariants and not any(f.certain and f.table == "export" for f in found):
-        judged = _judged(records_of(file), effects, (), whole=whole(file))
-    return _said(door, found, judged)
+    judged = held = None
+    if not any(f.certain and f.table == "export" for f in found):
+        if invariants:
+            judged = _judged(records_of(file), effects, (), whole=whole(file))
+        if against is not None:
+            held = _held_against(against, records_of(file), only=run_of(file))
+    return _said(door, found, judged, held)
+
+
+def _must_be_there(file: Path) -> None:
+    if not file.is_file():
+        raise UsageError(f"there is no file {file}", code="no_file")
+
+
+def _held_against(older: Path, records: "Iterable[Record]", *, only: str | None = None) -> "Comparison":
+    """Hold ``records`` against the export ``older``, which must be sound itself to say anything."""
+    from state.ledger.against import chains_of, compare
+    from state.ledger.export import records_of, run_of, verify_export
+
+    _must_be_there(older)
+    if wrong := next((f for f in verify_export(older) if f.certain), None):
+        raise UsageError(f"{older} is not sound itself: {wrong.what}", code="bad_file")
+    mine, theirs = only, run_of(older)
+    if mine and theirs and mine != theirs:
+        raise UsageError(f"{older} is of run {theirs}, not of {mine}", code="bad_file")
+    return compare(chains_of(records), chains_of(records_of(older)), only=mine or theirs)
 
 
 def _judged(
@@ -136,13 +168,20 @@ def write_export(door: Door, out: Path, run: str | None) -> int:
     return OK
 
 
-def _said(door: Door, findings: "Iterable[Finding]", judged: dict[str, Any] | None = None) -> int:
-    found = list(findings)
+def _said(
+    door: Door,
+    findings: "Iterable[Finding]",
+    judged: dict[str, Any] | None = None,
+    held: "Comparison | None" = None,
+) -> int:
+    found = [*(held.findings if held is not None else ()), *findings]
     certain = [f for f in found if f.certain]
     broken = judged["violations"] if judged is not None else []
     code = ENDED_OTHERWISE if certain or broken else OK
     if door.json:
-        more = {"invariants": judged} if judged is not None else {}
+        more: dict[str, Any] = {"invariants": judged} if judged is not None else {}
+        if held is not None:
+            more["against"] = {"verdict": held.verdict, "compared": held.compared, "longer": held.longer}
         door.data({"sound": not certain, "findings": [asdict(f) for f in found], **more})
         return code
     lines = [_line(f) for f in found]
@@ -154,6 +193,9 @@ def _said(door: Door, findings: "Iterable[Finding]", judged: dict[str, Any] | No
         number = count_text(len(judged["judged"]), "invariant")
         kept = "hold, as far as they can be judged" if not broken else "do NOT all hold"
         door.say(f"the {number} {kept}")
+    if held is not None:
+        number = count_text(held.compared, "chain")
+        door.say(f"{number} compared with the older copy: {_STANDS[held.verdict]}")
     if certain:
         door.say(f"the ledger is NOT sound: {count_text(len(certain), 'finding')}")
     else:

@@ -79,9 +79,14 @@ def records_of(path: Path) -> Iterator[Record]:
     yield from _Reader(path).records()
 
 
+def run_of(path: Path) -> str | None:
+    """The run that an export is of; None where it is of everything. OSError where it cannot be read."""
+    return _Reader(path).run
+
+
 def whole(path: Path) -> bool:
     """Whether an export is of everything, and not of one run. OSError where it cannot be read."""
-    return _Reader(path).run is None
+    return run_of(path) is None
 
 
 class _BrokenFileError(StateError):

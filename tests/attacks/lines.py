@@ -68,8 +68,9 @@ _NO_API: Final = (
 )
 _NOT_A_CALL: Final = "An answer is no call: what came is unknown, is never sent again, and a probe looks."
 _WRITTEN_ON: Final = (
-    "The chain alone cannot show it, and the verifier says so. What shows it is an export kept elsewhere; "
-    "signed heads in a place that the database's owner cannot write are a later step."
+    "The chain alone cannot show it, and the verifier says so. What shows it is an export kept elsewhere "
+    "(`remit ledger verify --against`); signed heads in a place that the database's owner cannot write are a "
+    "later step."
 )
 
 PARSING: Final = (
