@@ -33,7 +33,6 @@ Within = Callable[[Callable[[], Reply], float], Reply]
 NO_CREDENTIAL: Final = "none"
 _FLAT: Final = frozenset({str, int, bool, type(None)})
 NOT_RETURNED: Final = "not_returned"
-LOST_CLAIM: Final = "lost_claim"
 # A desk fault costs no attempt, where it is certain that nothing was applied.
 _UNPAID: Final = (Outcome.NOT_APPLIED, Outcome.NOT_SENT)
 
@@ -87,6 +86,11 @@ class Answered:
 
     task: Task
     reply: Reply
+
+    @property
+    def claim_lost(self) -> bool:
+        """Nothing was sent, since this worker could not show any more that it holds the run."""
+        return self.reply.code == "lost_claim"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,7 +253,7 @@ class Gateway:
         # After the credential, which may be slow to come: nothing but the send itself lies behind these two.
         if not self._ours():
             return Reply(
-                outcome=Outcome.NOT_SENT, code=LOST_CLAIM, detail="the claim is no longer ours"
+                outcome=Outcome.NOT_SENT, code="lost_claim", detail="the claim is no longer ours"
             ), False
         if self._clock_ms() - decided.began_ms >= SEND_WINDOW_MS:
             return Reply(

@@ -8,6 +8,7 @@ from state import canonical
 from state.errors import CanonicalError
 from tools.errors import UnreadableReplyError
 from tools.result import conform
+from tools.scrub import MAX_TEXT
 
 MAX_RESULT_BYTES: Final = 64 * 1024
 MAX_CODE: Final = 80
@@ -34,7 +35,10 @@ def bounded(reply: Any, contract: ToolContract, scrubber: Scrubs) -> Reply:
     if reply.outcome is Outcome.SUCCEEDED:
         try:
             declared = conform(reply.result if contract.result else {}, contract.result)
-            kept = scrubber.value(_recorded(declared, contract))
+            recorded = _recorded(declared, contract)
+            if contract.effect is not Effect.READ and (longest := _longest(recorded)) > MAX_TEXT:
+                return _unknown("too_large", f"a text of {longest} characters; at most {MAX_TEXT} are kept")
+            kept = scrubber.value(recorded)
             size = canonical.size_of(canonical.dumps(kept))
         except (UnreadableReplyError, CanonicalError) as error:
             return _unknown("unreadable", scrubber.line(str(error)))
@@ -55,6 +59,14 @@ def _recorded(result: dict[str, Any], contract: ToolContract) -> dict[str, Any]:
     if contract.effect is Effect.READ:
         return result
     return {name: value for name, value in result.items() if name in contract.recorded}
+
+
+def _longest(value: Any) -> int:
+    """The length of the longest text: one that is cut is no id to undo by, so a write's are never cut."""
+    if isinstance(value, str):
+        return len(value)
+    parts = [*value, *value.values()] if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return max(map(_longest, parts), default=0)
 
 
 def _unknown(code: str, detail: str) -> Reply:

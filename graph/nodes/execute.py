@@ -20,7 +20,7 @@ from policies.templates import render_resource, render_value
 from state import bodies, instants
 from state.entry import Role
 from state.wording import clipped, pairs_text
-from tools.gateway import LOST_CLAIM, Answered
+from tools.gateway import Answered
 
 
 def execute(state: RunState, runtime: Runtime[Session]) -> Command[Node]:
@@ -121,7 +121,7 @@ def _send(session: Session, move: Due, call: Call, reads: dict[str, Any]) -> boo
     written = session.gateway.write(session.holder, call, context)
     if isinstance(written, Denied) and written.code.startswith("confirmation"):
         _ask(session, move, call)
-    return not (isinstance(written, Answered) and written.reply.code == LOST_CLAIM)
+    return not (isinstance(written, Answered) and written.claim_lost)
 
 
 def _ask(session: Session, move: Due, call: Call) -> None:

@@ -121,7 +121,10 @@ OUTCOMES: Final = table(
             ),
             "no_reply": ("Unknown: the tool's own code returned no reply.", "Mend the tool."),
             "unreadable": ("Unknown: the answer is not what the contract declares.", "Compare both."),
-            "too_large": ("Unknown: the result is larger than 64 KiB.", "Declare fewer fields."),
+            "too_large": (
+                "Unknown: the result is larger than 64 KiB, or a recorded text of a write than 16 KiB.",
+                "Declare or record fewer fields.",
+            ),
         },
     )
 )

@@ -11,8 +11,8 @@ import pytest
 from evals.storm.target import Target
 from remit.worker.failures import MAX_FAILURES, Failures
 from remit.worker.identity import Identity
-from state.errors import UnknownCommitError
-from state.instants import after
+from state.errors import StorageError, UnknownCommitError
+from state.instants import after, seconds_between
 from tests.flow import kit
 
 POLLED = [
@@ -92,6 +92,82 @@ def test_a_worker_that_was_overtaken_is_out_and_sends_nothing(house: kit.House) 
     house.app.ledger.forget("w-rival")
     assert house.follow(run).closed == "completed"
     assert house.effects("overtaken") == [kit.GOAL]
+
+
+def test_a_worker_that_cannot_renew_its_lease_leaves_the_run_and_writes_no_more(
+    house: kit.House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, held = house.submit("plain", "unrenewed"), [True]
+    monkeypatch.setattr(house.engine.claimant.lease, "still_mine", lambda: held[0])
+    house.at[run, "intent_durable"] = lambda: held.__setitem__(0, False)
+    task = house.work(run)
+    assert [a.code for a in task.operations[0].attempts] == ["lost_claim"]
+    assert house.app.ledger.info(run).worker is None  # whoever is well may go on at once
+    for _ in range(5):
+        assert house.engine.work(run, house.watch) is None
+    assert house.task(run).head == task.head
+    assert house.sends("unrenewed") == []
+    held[0] = True
+    assert house.follow(run).closed == "completed"
+    assert house.effects("unrenewed") == [kit.GOAL]
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_a_claim_whose_reply_was_lost_is_given_back_and_taken_anew(
+    house: kit.House, monkeypatch: pytest.MonkeyPatch, taken: bool
+) -> None:
+    thing, ledger = f"unsure-{taken}".lower(), house.app.ledger
+    run, real = house.submit("plain", thing), ledger.claim
+
+    def once(append: Any, *, worker: str) -> Any:
+        monkeypatch.setattr(ledger, "claim", real)
+        if taken:
+            real(append, worker=worker)
+        raise UnknownCommitError("nobody knows")
+
+    monkeypatch.setattr(ledger, "claim", once)
+    with pytest.raises(UnknownCommitError):
+        house.engine.work(run, house.watch)
+    assert (ledger.info(run).worker is not None) is taken
+    house.engine.look_around()
+    assert ledger.info(run).worker is None
+    assert run in {info.run for info in ledger.claimable()}
+    assert house.follow(run).closed == "completed"
+
+
+def test_a_release_that_failed_is_made_up_for(house: kit.House, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger, run = house.app.ledger, house.submit("plain", "unreleased")
+    house.say(run, "pause", by="ann")
+    real = ledger.release
+
+    def fail(*_: Any) -> None:
+        monkeypatch.setattr(ledger, "release", real)
+        raise StorageError("the disk is full")
+
+    monkeypatch.setattr(ledger, "release", fail)
+    house.work(run)
+    assert ledger.info(run).worker == house.engine.worker  # held by a living worker that does not carry it
+    house.engine.look_around()
+    assert ledger.info(run).worker is None
+    house.say(run, "unpause", by="ann")
+    assert house.follow(run).closed == "completed"
+
+
+def test_runs_in_line_are_woken_whatever_they_were_just_doing(house: kit.House) -> None:
+    first, second = house.submit("plain", "in-line"), house.submit("plain", "in-line", goal=kit.GOAL + 1)
+    looked: list[str] = []
+
+    def stands_in_line() -> None:
+        looked.append(house.app.ledger.info(second).row.lane)
+
+    house.at[first, "before_intent"] = lambda: (house.work(second), stands_in_line())[1]
+    assert house.follow(first).closed == "completed"
+    assert looked == ["live/waiting_hold"]
+    pokes = [s.id for s in house.app.ledger.signals(second) if s.kind == "poke"]
+    assert pokes == [f"poke/{first}/{second}"]
+    assert second in {info.run for info in house.app.ledger.claimable()}
+    until = house.task(second).waiting.until
+    assert 0 < seconds_between(house.app.ledger.now(), until) <= 5
 
 
 @pytest.mark.parametrize("stored", [True, False])

@@ -133,6 +133,14 @@ def test_nothing_is_sent_after_the_time_that_the_intent_names(desk: Desk, late_m
     assert desk.entries()[-1].body["counts"] is True
 
 
+def test_nothing_is_sent_long_after_the_guards_said_yes(desk: Desk) -> None:
+    """The worker was stopped between the verdict and the intent: what was allowed then is not sent now."""
+    desk.at_point["before_intent"] = lambda: desk.clock.__setitem__(0, 5_000 + SEND_WINDOW_MS)
+    written = desk.write()
+    assert (written.reply.outcome, written.reply.code) == (Outcome.NOT_SENT, "too_late")
+    assert desk.grant.log == []
+
+
 def test_a_missing_credential_is_not_sent_and_pauses_the_connector(desk: Desk) -> None:
     del desk.secrets["REMIT_SECRET_SEATS_WRITE"]
     written = desk.write()

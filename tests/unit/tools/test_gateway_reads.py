@@ -13,7 +13,7 @@ from tests.gateway_kit import CANARY, Desk, make_desk
 from tools.gateway import Gateway
 from tools.registry import Registry
 from tools.reply_bounds import bounded
-from tools.scrub import Scrubber
+from tools.scrub import MAX_TEXT, Scrubber
 from tools.secrets import Secrets
 
 
@@ -57,6 +57,29 @@ def test_a_read_without_its_credential_is_not_sent(desk: Desk) -> None:
     del desk.secrets["REMIT_SECRET_SEATS_READ"]
     reply = desk.gateway.read(kit.read_call(), kit.read_context())
     assert (reply.outcome, reply.pauses) == (Outcome.NOT_SENT, True)
+
+
+@pytest.mark.parametrize("length", [MAX_TEXT, MAX_TEXT + 1])
+@pytest.mark.parametrize("where", ["id", "list"])
+def test_a_recorded_text_of_a_write_is_kept_whole_or_its_answer_is_unknown(length: int, where: str) -> None:
+    text = "x" * length
+    shape: dict[str, Any] = {"id": "string"} if where == "id" else {"list": [{"of": "string"}]}
+    result = {"id": text} if where == "id" else {"list": [{"of": text}]}
+    contract = kit.GRANT.model_copy(update={"result": shape, "recorded": tuple(shape)})
+    reply = bounded(Reply(outcome=Outcome.SUCCEEDED, result=result), contract, Scrubber(tuple))
+    if length > MAX_TEXT:
+        assert (reply.outcome, reply.code, reply.result) == (Outcome.UNKNOWN, "too_large", None)
+    else:
+        assert (reply.outcome, reply.result) == (Outcome.SUCCEEDED, result)
+
+
+def test_a_text_that_is_not_recorded_and_one_that_is_read_may_be_longer() -> None:
+    long = {"id": "x" * (MAX_TEXT + 1)}
+    unrecorded = kit.GRANT.model_copy(update={"result": {"id": "string"}, "recorded": ()})
+    assert bounded(Reply(outcome=Outcome.SUCCEEDED, result=long), unrecorded, Scrubber(tuple)).result == {}
+    read = kit.GET.model_copy(update={"result": {"id": "string"}})
+    seen = bounded(Reply(outcome=Outcome.SUCCEEDED, result=long), read, Scrubber(tuple))
+    assert seen.outcome is Outcome.SUCCEEDED
 
 
 def test_a_giant_read_is_unknown() -> None:
