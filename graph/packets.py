@@ -65,15 +65,16 @@ def system_owner(task: Task) -> str:
 
 
 def packet_for(
-    session: Session, move: Escalate, *, escalation: str, basis: str, told: Told, respond_by: str | None
-) -> dict[str, Any]:
-    """The packet of a stop, as it stands now."""
+    session: Session, move: Escalate, opened: Task, *, escalation: str, basis: str, told: Told,
+    respond_by: str | None,
+) -> dict[str, Any]:  # fmt: skip
+    """The packet of a stop, as it stands now; ``opened``: the run once the escalation is open."""
     stop = Stop(
         id=escalation, reason=move.reason, row=move.row, severity=session.severity, basis=basis,
         code=move.code, step=move.step, detail=move.detail, told=told.to, told_next=told.next,
         respond_by=respond_by,
     )  # fmt: skip
-    options = [option_of(o, escalation, basis) for o in _offers(session, move, escalation)]
+    options = [option_of(o, escalation, basis) for o in offers(opened, session.plan, session.moment())]
     return packet_of(_material(session, session.task, stop, options))
 
 
@@ -106,18 +107,6 @@ def _material(session: Session, task: Task, stop: Stop, options: list[Option]) -
         looks=_looks(session),
         deadline_left_ms=max(0, task.deadline_ms - moment.spent_ms(task)),
     )
-
-
-def _offers(session: Session, move: Escalate, escalation: str) -> tuple[Offer, ...]:
-    """The offers as they will stand once the escalation is open."""
-    draft = bodies.escalated(
-        id=escalation, reason=move.reason, code=move.code, row=move.row, packet="", basis="", severity="",
-        step=move.step, next_level_at=None, notice=None,
-    )  # fmt: skip
-    preview, _ = extend(
-        session.task, (draft,), at=session.holder.now(), epoch=session.holder.epoch, code="preview"
-    )
-    return offers(preview, session.plan, session.moment())
 
 
 def _looks(session: Session) -> tuple[Look, ...]:

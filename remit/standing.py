@@ -30,6 +30,9 @@ def standing(ledger: Ledger, in_force: InForce) -> Iterator[Standing]:
     workers = {worker.id: worker for worker in ledger.workers()}
     for info in views.as_folded(views.runs(Query(live=True))):
         found = _of(info, workers, now)
+        if info.row.lane != STUCK and (why := views.unreadable_policy(views.show(info.run).task)):
+            what = f"run {info.run} ({info.row.runbook}@{info.row.version}) can be carried by nobody: {why}"
+            found = Standing(what=what, next=f"remit esc abort --raw {info.run}", stuck=True)
         if found is not None:
             yield found
 

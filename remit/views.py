@@ -17,6 +17,7 @@ from state.reading import read_run
 from state.record import record_of
 from state.task import Task
 from state.terms import Terms
+from tools.scrub import one_line
 
 LEAST_DIGITS: Final = 8
 _PAGE: Final = 500
@@ -94,11 +95,22 @@ class Views:
         return record_of(shown.task, shown.folded, self.terms(shown.task), text=text)
 
     def terms(self, task: Task) -> Terms:
-        """Terms of the runbook that a run is pinned to; empty ones for a run that was never admitted."""
+        """Terms of the runbook that a run is pinned to; empty ones where there is none to be read."""
         pinned = task.pins.get("bundle")
-        if pinned is None or pinned not in self._in_force.history:
+        if pinned is None or self.unreadable_policy(task):
             return Terms()
         return terms_of(self._in_force.pinned(pinned).runbook)
+
+    def unreadable_policy(self, task: Task) -> str:
+        """Why what a run was admitted under cannot be read, so that nobody can carry it; empty: it can."""
+        pinned = task.pins.get("bundle")
+        if pinned is None:
+            return ""
+        try:
+            self._in_force.pinned(pinned)
+        except Exception as error:  # noqa: BLE001 - whatever an approval of another version holds
+            return f"its approved policy cannot be read: {one_line(f'{type(error).__name__}: {error}')}"
+        return ""
 
     def packet(self, shown: Shown, escalation: str | None = None) -> dict[str, Any] | None:
         """Packet of an escalation (the newest, if none is named) as it was written; None if there is none."""

@@ -18,6 +18,7 @@ from state import bodies, instants
 from state.entry import Draft
 from state.holder import extend
 from state.ledger.port import Payload
+from state.task import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,21 +53,22 @@ def _escalate(session: Session, move: Escalate) -> None:
         told=told,
         next_level_at=_next_level_at(session, told),
     )
-    seen = _seen(session, stop)
+    opened = _opened(session, stop)
+    seen = basis(opened, session.plan, session.moment())
     packet = packet_for(
-        session, move, escalation=stop.id, basis=seen, told=told, respond_by=stop.next_level_at
+        session, move, opened, escalation=stop.id, basis=seen, told=told, respond_by=stop.next_level_at
     )
     payload = session.sealed(json.dumps(packet, sort_keys=True, separators=(",", ":"), ensure_ascii=False))
     session.append(_escalated(session, stop, packet=payload.digest, basis=seen), payloads=(payload,))
 
 
-def _seen(session: Session, stop: _Stop) -> str:
-    """The basis of a decision on this stop: what there is to see once the escalation is open."""
+def _opened(session: Session, stop: _Stop) -> Task:
+    """The run as it will stand once the escalation is open: what a decision is offered and rests on."""
     draft = _escalated(session, stop, packet="", basis="")
     preview, _ = extend(
         session.task, (draft,), at=session.holder.now(), epoch=session.holder.epoch, code="preview"
     )
-    return basis(preview, session.plan, session.moment())
+    return preview
 
 
 def _next_level_at(session: Session, told: Told) -> str | None:

@@ -69,7 +69,7 @@ COMMANDS: Final = table(
             "nothing_to_attest": ("No process may still send for this run.", "`remit esc show`."),
             "nothing_to_confirm": ("The run asks for no yes now.", "`remit runs show`."),
             "not_stuck": (
-                "`--raw` is for a run whose entries cannot be folded; this one's can, or it has ended.",
+                "`--raw` is for a run whose entries or policy cannot be read, and that has not ended.",
                 "`remit esc abort` without it.",
             ),
         },

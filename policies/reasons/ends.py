@@ -29,7 +29,7 @@ ENDS: Final = table(
                 "Follow the record's list.",
             ),
             "aborted_raw": (
-                "`closed_by_human`: its entries cannot be folded; chain `desk` says who ended it and why.",
+                "`closed_by_human`: nobody could read it any more; chain `desk` says who ended it and why.",
                 "Look at the target: nobody knows what the run did last.",
             ),
             "marked_done": (

@@ -1,5 +1,6 @@
 """``remit esc resume|retry|done|rollback|abort``: five decisions, each on the basis that the human saw."""
 
+import inspect
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -25,6 +26,7 @@ _Why = Annotated[str, typer.Option("--why", help="The reason, for the record.")]
 _Detach = Annotated[
     bool, typer.Option("--detach", "-d", help="Do not carry the run on; leave it to a worker.")
 ]
+_Raw = Annotated[bool, typer.Option("--raw", help="For a run that nobody can read or carry any more.")]
 _WORDS: Final = ("applied", "not_applied", "unknown")
 _CHOICES: Final = (
     ("resume", "resume", "Let the run go on: it looks again, and completes if the checks now pass."),
@@ -41,25 +43,7 @@ def add_to(esc: typer.Typer) -> None:
     """Register the commands."""
     for name, choice, says in _CHOICES:
         command(esc, name)(_decision(choice, says))
-    command(esc, "abort")(abort)
-
-
-def abort(
-    door: Door,
-    esc: _Esc,
-    *,
-    basis: _Basis = None,
-    effect: _Effect = None,
-    evidence: _Evidence = None,
-    why: _Why = "",
-    raw: Annotated[
-        bool, typer.Option("--raw", help="For a run whose entries cannot be read any more.")
-    ] = False,
-) -> int:
-    """End the run as closed_by_human; its effects stay, its hold is freed."""
-    if raw:
-        return _abort_raw(door, esc, why)
-    return _decide(door, esc, "abort", basis=basis, effect=effect, evidence=evidence, why=why, detach=False)
+    command(esc, "abort")(_abort())
 
 
 def _decision(choice: str, says: str) -> Any:
@@ -79,6 +63,21 @@ def _decision(choice: str, says: str) -> Any:
 
     decide.__doc__ = says
     return decide
+
+
+def _abort() -> Any:
+    """The fifth decision, which also ends what can be decided on no more: its options, and ``--raw``."""
+    decide = _decision("abort", "End the run as closed_by_human; its effects stay, its hold is freed.")
+
+    def abort(door: Door, esc: str, *, raw: bool, **said: Any) -> int:
+        ended: int = _abort_raw(door, esc, said["why"]) if raw else decide(door, esc, **said)
+        return ended
+
+    own, keyword = inspect.signature(decide), inspect.Parameter.KEYWORD_ONLY
+    also = inspect.Parameter("raw", keyword, annotation=_Raw, default=False)
+    vars(abort)["__signature__"] = own.replace(parameters=[*own.parameters.values(), also])
+    abort.__doc__ = decide.__doc__
+    return abort
 
 
 def _decide(
@@ -151,15 +150,17 @@ def _evidence(file: Path | None) -> str | None:
 
 
 def _abort_raw(door: Door, esc: str, why: str) -> int:
-    """End a stuck run in the name of an owner or of somebody who decides its runbook."""
+    """End a run that nobody can carry, in the name of an owner or of somebody who decides its runbook."""
     from policies.desk_acts import may_end_raw
     from remit.cli.esc import task_of
     from remit.cli.following import conclude
     from remit.cli.runs import views_of
     from state.errors import NotStuckError, StillHeldError
 
-    run = views_of(door).run_id(esc)
+    views = views_of(door)
+    run = views.run_id(esc)
     task, desk = task_of(door, run), door.desk()
+    without_policy = "" if task.unsound else views.unreadable_policy(task)
     asker = door.operator()
     if not may_end_raw(desk.in_force, asker.name):
         raise RefusedError(
@@ -173,8 +174,9 @@ def _abort_raw(door: Door, esc: str, why: str) -> int:
             by=asker.name,
             at=desk.ledger.now(),
             why=desk.scrubber.line(why, limit=MAX_WHY),
-            unsound=desk.scrubber.line(task.unsound, limit=MAX_WHY),
+            unsound=desk.scrubber.line(task.unsound or without_policy, limit=MAX_WHY),
             who=asker.said,
+            without_policy=bool(without_policy),
         )
     except NotStuckError as sound:
         hint = f"remit runs show {run}" if task.closed else f"remit esc abort {run}"

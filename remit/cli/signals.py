@@ -59,7 +59,8 @@ def meant(door: Door, app: "App", given: str, escalation: str | None = None) -> 
     run = views.run_id(given)
     if app.ledger.info(run).row.state is not None:
         raise _too_late(app, run, escalation)
-    if why := views.show(run).task.unsound:
+    task = views.show(run).task
+    if why := task.unsound or views.unreadable_policy(task):
         raise RefusedError(f"run {run} is stuck: {why}", code="stuck", hint=f"remit esc abort --raw {run}")
     return run
 

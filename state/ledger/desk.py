@@ -29,7 +29,7 @@ def erased(digest: str, *, by: str, at: str, why: str) -> Draft:
 def closed_raw(
     *, run: str, by: str, at: str, why: str, unsound: str, head: Head, who: Mapping[str, str] = EMPTY
 ) -> Draft:
-    """Say that a human ended a run whose entries cannot be folded, and where its chain ends for ever."""
+    """Say that a human ended a run that nobody can carry (``unsound``: why), and where its chain ends."""
     body = {
         "run": run, "by": by, "at": at, "why": why, "unsound": unsound, "head": head.seq, "hash": head.hash,
         **_known(who),

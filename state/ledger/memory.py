@@ -290,12 +290,15 @@ class MemoryLedger:
             return entries
 
     def close_raw(
-        self, run: str, *, by: str, at: str, why: str, unsound: str, who: Mapping[str, str] = EMPTY
-    ) -> Entry:
+        self, run: str, *, by: str, at: str, why: str, unsound: str, who: Mapping[str, str] = EMPTY,
+        without_policy: bool = False,
+    ) -> Entry:  # fmt: skip
         """End a run whose entries cannot be folded, with its entry in chain ``desk``."""
         with self._lock:
             before = self._row(run)
-            row = row_to_end(run, before, lambda: self.read(run), self._project, at=at)
+            row = row_to_end(
+                run, before, lambda: self.read(run), self._project, at=at, without_policy=without_policy
+            )
             head = head_of(self._tables.chains[run])
             check_end(
                 run,

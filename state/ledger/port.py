@@ -317,9 +317,13 @@ class Ledger(Protocol):
         """Append to chain ``desk``; retried inside while others append."""
 
     def close_raw(
-        self, run: str, *, by: str, at: str, why: str, unsound: str, who: Mapping[str, str] = EMPTY
-    ) -> Entry:
+        self, run: str, *, by: str, at: str, why: str, unsound: str, who: Mapping[str, str] = EMPTY,
+        without_policy: bool = False,
+    ) -> Entry:  # fmt: skip
         """End a run whose entries cannot be folded, with its entry in chain ``desk``; returns that entry.
+
+        ``without_policy``: the caller has found that what it was admitted under cannot be read, and says so
+        in ``unsound``; then a run whose entries can be folded is ended as well.
 
         In one transaction its row becomes ``closed_by_human`` (``aborted_raw``), and its holds, its once key
         and its claim are free; nothing is appended to its chain any more. UnknownRunError; NotStuckError

@@ -41,6 +41,19 @@ def certain(ledger: Ledger) -> list[Finding]:
     return [finding for finding in ledger.verify() if finding.certain]
 
 
+def test_a_run_that_nobody_can_carry_is_ended_although_it_folds(ledger: Ledger) -> None:
+    chain = Chain(ledger, "r1").create(**{**STUCK, "lane": "live/acting"})
+    with pytest.raises(NotStuckError):
+        ledger.close_raw("r1", **SAID)
+    ledger.close_raw("r1", **SAID, without_policy=True)
+    info = ledger.info("r1")
+    assert (info.row.state, info.row.reason, info.row.holds) == ("closed_by_human", "aborted_raw", ())
+    with pytest.raises(FencedError):
+        chain.append()
+    with pytest.raises(NotStuckError):
+        ledger.close_raw("r1", **SAID, without_policy=True)
+
+
 def test_a_stuck_run_ends_in_one_act_and_frees_what_it_had(ledger: Ledger) -> None:
     chain = stuck(ledger)
     entry = ledger.close_raw("r1", **SAID)

@@ -6,9 +6,11 @@ import time
 
 import pytest
 
+from policies.in_force import InForce
 from remit.bootstrap import open_app
 from remit.cli.app import run
 from remit.settings import load
+from remit.standing import standing
 from state.entry import chain_hash
 from state.ledger.columns import COLUMNS
 from state.ledger.port import Signal
@@ -147,6 +149,50 @@ def test_verify_finds_the_row_of_a_stuck_run_until_it_is_ended(cli, folder, held
     found = [f for f in cli.data("ledger", "verify")["findings"] if f["certain"]]
     assert "lane" in {f["column"] for f in found}
     cli("esc", "abort", "--raw", held)
+    assert [f for f in cli.data("ledger", "verify")["findings"] if f["certain"] and f["run"] == held] == []
+
+
+@pytest.fixture
+def unreadable(monkeypatch, folder):
+    """What the runs so far were admitted under is of a kind that this version cannot read."""
+    with open_app(load(folder)) as app:
+        kept = {held.bundle.digest for held in app.policies.now().runbooks.values()}
+    real = InForce.pinned
+
+    def pinned(self, digest):
+        if digest in kept:
+            raise ValueError("schema remit/runbook/v9 is unknown")
+        return real(self, digest)
+
+    return lambda: monkeypatch.setattr(InForce, "pinned", pinned)
+
+
+def test_a_run_whose_policy_cannot_be_read_can_be_ended_and_the_record_says_why(
+    cli, folder, held, unreadable
+):
+    unreadable()
+    with open_app(load(folder)) as app:
+        app.ledger.post(
+            Signal(id=f"wake/{held}", run=held, kind="poke", by="x", at=app.ledger.now(), body={})
+        )
+    cli("worker", "--drain")  # fails at it, and leaves it alone
+    assert holder(folder) == held
+    assert cli("runs", "show", held) == 0
+    assert cli("runs", "cancel", held) == 5
+    assert "[stuck]" in cli.err
+    assert f"remit esc abort --raw {held}" in cli.err
+    with open_app(load(folder)) as app:
+        (needs,) = [s for s in standing(app.ledger, app.policies.now()) if held in s.what]
+    assert (needs.stuck, needs.next) == (True, f"remit esc abort --raw {held}")
+    ended = cli.data("esc", "abort", "--raw", held, "--why", "looked by hand")
+    assert cli.code == 8, cli.err
+    assert (ended["state"], ended["reason"], ended["verified"]) == ("closed_by_human", "aborted_raw", False)
+    assert holder(folder) is None
+    with open_app(load(folder)) as app:
+        (said,) = [
+            e.body for e in app.ledger.read("desk") if e.kind == "closed_raw" and e.body["run"] == held
+        ]
+    assert "its approved policy cannot be read: ValueError: schema remit/runbook/v9" in said["unsound"]
     assert [f for f in cli.data("ledger", "verify")["findings"] if f["certain"] and f["run"] == held] == []
 
 

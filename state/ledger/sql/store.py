@@ -229,11 +229,14 @@ class SqlLedger:
         return self._write(lambda cursor: self._desk.append(cursor, drafts, at=at, code=code))
 
     def close_raw(
-        self, run: str, *, by: str, at: str, why: str, unsound: str, who: Mapping[str, str] = EMPTY
-    ) -> Entry:
+        self, run: str, *, by: str, at: str, why: str, unsound: str, who: Mapping[str, str] = EMPTY,
+        without_policy: bool = False,
+    ) -> Entry:  # fmt: skip
         """End a run whose entries cannot be folded, with its entry in chain ``desk``."""
         info = self.info(run)  # first, so that whatever is read behind it has this head or is refused
-        row = row_to_end(run, info.row, lambda: self.read(run), self._project, at=at)
+        row = row_to_end(
+            run, info.row, lambda: self.read(run), self._project, at=at, without_policy=without_policy
+        )
         draft = desk.closed_raw(run=run, by=by, at=at, why=why, unsound=unsound, head=info.head, who=who)
 
         def job(cursor: Any) -> Entry:
