@@ -17,7 +17,7 @@ from policies.moves import next_move
 from policies.plan import Plan
 from policies.runbook import Runbook
 from policies.scope import Scope
-from state.entry import Draft
+from state.entry import DESK, Draft
 from state.holder import Holder
 from state.ledger.port import Ledger, Payload
 from state.task import EMPTY, Clock, Task
@@ -116,6 +116,8 @@ class Session:
         self, tool: str, *, op: OperationRef | None = None, reads: Mapping[str, object] = EMPTY
     ) -> GuardContext:
         """What the guards are told of a call of ``tool``."""
+        # before what is in force is read: then what the ledger asks again cannot be newer than that
+        desk_seq = self.ledger.length(DESK) if op is not None else None
         return GuardContext(
             task=self.task,
             epoch=self.holder.epoch,
@@ -127,6 +129,7 @@ class Session:
             plan=self.plan,
             op=op,
             reads=reads,
+            desk_seq=desk_seq,
         )
 
     def credential(self, tool: str, role: str) -> str:

@@ -9,6 +9,7 @@ StateError
     ├── ResourceHeldError   another live run holds the resource; ``run`` names it
     ├── DuplicateNeedError  a live run for the same need exists; ``run`` names it
     ├── SwitchedOffError    the stop switch covers this write; nothing became durable
+    ├── DeskMovedError      chain ``desk`` went on since what is in force was read: read it anew
     ├── DeliveryConflictError  the same delivery came before with another body; ``run`` names its run
     ├── LimitReachedError   a limit of the delegation (concurrency or rate) is reached
     ├── UnknownRunError     no such run in this ledger
@@ -71,6 +72,10 @@ class SwitchedOffError(LedgerError):
         """Name the ``scope`` of the switch: ``desk``, ``runbook:ID`` or ``resource:NAME``."""
         super().__init__(f"stopped: {scope}")
         self.scope = scope
+
+
+class DeskMovedError(LedgerError):
+    """Chain ``desk`` went on since what is in force was read; nothing became durable, and it is read anew."""
 
 
 class UnknownRunError(LedgerError):

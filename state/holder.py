@@ -53,6 +53,7 @@ class Holder:
         payloads: Sequence[Payload] = (),
         stop_scopes: Sequence[str] = (),
         folds: Sequence[str] = (),
+        desk_seq: int | None = None,
     ) -> Task:
         """Store what was noted and then ``drafts``, in one transaction; the leaves of LedgerError.
 
@@ -69,6 +70,7 @@ class Holder:
                 payloads=payloads,
                 stop_scopes=stop_scopes,
                 folds=folds,
+                desk_seq=desk_seq,
             )
         )
         self._task, self._stored, self._noted = task, task.head, ()

@@ -108,7 +108,7 @@ class Chain:
         return found
 
 
-MORE = ("payloads", "stop_scopes", "folds", "limits")
+MORE = ("payloads", "stop_scopes", "folds", "limits", "desk_seq")
 
 
 def signal(id: str, run: str, kind: str = "poke", **body: Any) -> Signal:  # noqa: A002 - the field's name

@@ -1,7 +1,8 @@
 """The one door: how a call leaves, and what is durable before and after it.
 
-A write: guards, one append with the intent (refused in the same transaction where a stop switch covers it),
-the credential, claim and deadline once more, the send, the reply made fit, one append with the outcome.
+A write: guards, one append with the intent (refused in the same transaction where a stop switch covers it, or
+where chain ``desk`` went on since the guards were told what is in force), the credential, claim and deadline
+once more, the send, the reply made fit, one append with the outcome.
 A read: guards, the verifier's reader credential, the send, the reply made fit. It writes no entry itself;
 whoever asked writes down what was seen, and that a read was denied.
 
@@ -20,7 +21,7 @@ from policies.guards import Denied, GuardContext, Guards
 from policies.plan import SEND_WINDOW_MS
 from state import bodies
 from state.entry import Draft, Role
-from state.errors import SwitchedOffError
+from state.errors import DeskMovedError, SwitchedOffError
 from state.instants import after
 from state.task import Clock, Task
 from tools.errors import SetupError, UnknownToolError
@@ -55,7 +56,7 @@ class Journal(Protocol):
         """The run behind the last append."""
         ...
 
-    def append(self, *drafts: Draft, stop_scopes: Sequence[str] = ()) -> Task:
+    def append(self, *drafts: Draft, stop_scopes: Sequence[str] = (), desk_seq: int | None = None) -> Task:
         """Append durably; the leaves of LedgerError."""
         ...
 
@@ -100,7 +101,12 @@ class SwitchedOff:
     scope: str
 
 
-Written = Answered | Denied | SwitchedOff
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outdated:
+    """What is in force may be other than the guards were told; nothing became durable or was sent."""
+
+
+Written = Answered | Denied | SwitchedOff | Outdated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,7 +180,7 @@ class Gateway:
         return bounded(self._send(tool, call, verdict.digest, secret), tool.contract, self._scrubber)
 
     def write(self, journal: Journal, call: Call, context: GuardContext) -> Written:
-        """Make a guarded write of ``context.op``; every LedgerError but the stop switch's goes to the caller.
+        """Make a guarded write of ``context.op``; other LedgerErrors than those two go to the caller.
 
         A denial that does not pass by itself is an entry. ``context.reads`` go into the intent.
         """
@@ -202,9 +208,15 @@ class Gateway:
             began_ms=began_ms,
         )
         try:
-            journal.append(self._intent(journal, decided), stop_scopes=_scopes(journal.task, call))
+            journal.append(
+                self._intent(journal, decided),
+                stop_scopes=_scopes(journal.task, call),
+                desk_seq=context.desk_seq,
+            )
         except SwitchedOffError as stopped:
             return SwitchedOff(scope=stopped.scope)
+        except DeskMovedError:
+            return Outdated()
         self._pauses("intent_durable")
         reply, counts = self._sent(tool, decided)
         left_behind = isinstance(reply, Reply) and NOT_RETURNED in reply.notes  # then no licence comes of it

@@ -47,7 +47,8 @@ class GuardContext:
     force now for the same runbook and version; ``people``: the principals in force now. ``plan``: compiled
     from ``pinned``. ``op``: which operation the write belongs to. ``reads``: the observations read just
     before a first send (``attempt.x``), which the intent keeps. ``template``: for a read, what its arguments
-    are written as in the runbook, and ``values`` the names that it sees.
+    are written as in the runbook, and ``values`` the names that it sees. ``desk_seq``: where chain ``desk``
+    ended when ``present`` and ``people`` were read, for the ledger; no guard asks.
     """
 
     task: Task
@@ -62,6 +63,7 @@ class GuardContext:
     reads: Mapping[str, Any] = field(default_factory=dict)
     template: Mapping[str, Any] | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
+    desk_seq: int | None = None
 
     # What the guards share. Each raises where something is missing, and an exception is a denial.
     def operation(self) -> OperationRef:

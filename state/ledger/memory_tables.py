@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from state import canonical
-from state.entry import Entry, head_of
+from state.entry import DESK, Entry, head_of
 from state.ledger.derived import entry_row, instant, joined_rows, notice_id, row_from, rows_of, run_row
 from state.ledger.payload import references
 from state.ledger.port import Limit, Record, Row, Signal, Stop, Worker
@@ -66,6 +66,10 @@ class Tables:
     def stopped(self, scopes: Sequence[str]) -> str | None:
         """Return the first of ``scopes`` that is stopped."""
         return next((scope for scope in scopes if scope in self.stopping), None)
+
+    def desk_seq(self) -> int:
+        """Return the seq of the last entry of chain ``desk``."""
+        return head_of(self.chains.get(DESK, [])).seq
 
     def holder(self, resource: str) -> str | None:
         """Return the run that holds ``resource``."""

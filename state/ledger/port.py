@@ -134,7 +134,8 @@ class Append:
 
     ``stop_scopes``: scopes (``desk``, ``runbook:ID``, ``resource:NAME``) whose stop refuses the whole append.
     ``folds``: ids of the signals that these entries fold in, each by an entry ``signal`` that names it.
-    ``limits``: each refuses once reached.
+    ``limits``: each refuses once reached. ``desk_seq``: where chain ``desk`` must end still, so that what was
+    read as in force is (None: it does not matter).
     """
 
     run: str
@@ -146,6 +147,7 @@ class Append:
     stop_scopes: Sequence[str] = ()
     folds: Sequence[str] = ()
     limits: Sequence[Limit] = ()
+    desk_seq: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,8 +227,8 @@ class Ledger(Protocol):
         """Append as the holder (under epoch 0: as the creator, before the first claim).
 
         FencedError where the epoch is not the run's or its claim was released, HeadMovedError,
-        SwitchedOffError, ResourceHeldError, DuplicateNeedError, LimitReachedError, UnknownSignalError,
-        UnknownRunError: nothing was stored. UnknownCommitError: read again.
+        SwitchedOffError, DeskMovedError, ResourceHeldError, DuplicateNeedError, LimitReachedError,
+        UnknownSignalError, UnknownRunError: nothing was stored. UnknownCommitError: read again.
         """
 
     def read(self, run: str, *, after: int = 0) -> list[Entry]:

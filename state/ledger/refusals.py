@@ -12,6 +12,7 @@ from typing import Any, Final, Protocol
 from state.entry import DESK, Entry, Head, Kind, rehash
 from state.errors import (
     DeliveryConflictError,
+    DeskMovedError,
     DuplicateNeedError,
     FencedError,
     HeadMovedError,
@@ -57,6 +58,9 @@ class View(Protocol):
 
     def stopped(self, scopes: Sequence[str]) -> str | None:
         """Return the first of ``scopes`` that is stopped."""
+
+    def desk_seq(self) -> int:
+        """Return the seq of the last entry of chain ``desk``."""
 
     def holder(self, resource: str) -> str | None:
         """Return the run that holds ``resource``."""
@@ -145,6 +149,12 @@ def _switch(case: _Case) -> None:
         raise SwitchedOffError(scope)
 
 
+def _desk(case: _Case) -> None:
+    wanted = case.append.desk_seq
+    if wanted is not None and (found := case.view.desk_seq()) != wanted:
+        raise DeskMovedError(f"chain {DESK} ends at {found}, and what is in force was read at {wanted}")
+
+
 def _delivery(case: _Case) -> None:
     row, present = case.append.row, case.present
     if row.delivery is None or (present is not None and present.delivery == row.delivery):
@@ -217,7 +227,7 @@ def _notices(case: _Case) -> None:
             raise UnsoundLedgerError(f"notice {notice} is run {run}'s")
 
 
-LAW: Final = (_place, _switch, _delivery, _need, _holds, _limits, _signals, _notices)
+LAW: Final = (_place, _switch, _desk, _delivery, _need, _holds, _limits, _signals, _notices)
 """The reasons for which an append is refused, in the order in which they are asked."""
 
 

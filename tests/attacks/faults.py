@@ -188,9 +188,11 @@ GOVERNANCE: Final = (
            "test_what_was_sent_can_be_settled_after_the_delegation_was_withdrawn",
            answer="How long it waits makes no difference: what is in force is asked before each send."),
     _fault("revoked-after-the-check", "approval revoked after the check",
-           answer="What is in force is read before a send and not again in its transaction: a revocation "
-                  "that comes between the two is as late as one behind the send. The stop switch is asked "
-                  "in the transaction; whoever needs certainty uses it."),
+           "tests/unit/tools/test_gateway.py::test_what_is_in_force_is_asked_again_in_the_intents_transaction",
+           "tests/attacks/test_approvals_and_time.py::"
+           "test_an_approval_withdrawn_between_the_check_and_the_intent_lets_nothing_be_sent",
+           answer="The intent is refused in its own transaction where chain `desk` went on since what is in "
+                  "force was read, as it is by the stop switch. What is past its intent may still be sent."),
     _fault("credential-expired", "credential expired mid-call",
            "tests/unit/tools/test_gateway.py::test_401_costs_no_attempt_and_pauses",
            "tests/unit/tools/test_gateway.py::"

@@ -225,7 +225,8 @@ APPROVALS: Final = (
     _line("approval-expired", "an expired approval", "confirmation_expired",
           _here("approvals_and_time", "a_yes_that_comes_too_late_sends_nothing")),
     _line("approval-revoked", "a revoked approval", "delegation_withdrawn",
-          _here("approvals_and_time", "a_run_whose_runbook_was_withdrawn_meanwhile_sends_nothing")),
+          _here("approvals_and_time", "a_run_whose_runbook_was_withdrawn_meanwhile_sends_nothing",
+                "an_approval_withdrawn_between_the_check_and_the_intent_lets_nothing_be_sent")),
     _line("approval-by-the-author", "an approval by the author", "own_change",
           _here("approvals_and_time", "an_author_does_not_approve_what_they_wrote"),
           "tests/unit/remit/test_desk.py::"

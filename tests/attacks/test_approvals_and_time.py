@@ -18,6 +18,7 @@ from remit.intake.principal import Asker
 from remit.intake.requests import Request
 from remit.settings import load
 from state.entry import DESK, Draft, Kind, Role
+from state.ledger.port import Stop
 from tests import guard_cases
 from tests import guard_kit as kit
 from tests.attacks import kit as attacks
@@ -181,6 +182,37 @@ def test_a_run_whose_runbook_was_withdrawn_meanwhile_sends_nothing(
         assert (task.open_escalation.reason, task.open_escalation.code) == ("denied", "delegation_withdrawn")
         assert [e.body["code"] for e in house.entries(run, "denied")] == ["delegation_withdrawn"]
         assert house.sends("withdrawn") == []
+
+
+@lines(["approval-revoked"])
+def test_an_approval_withdrawn_between_the_check_and_the_intent_lets_nothing_be_sent(
+    folder: Path, target: Target, line: str
+) -> None:
+    assert line
+    with flow.at_work(folder, target) as house:
+        run = house.submit("adds", "revoked")
+
+        def withdraw() -> None:
+            file = folder / "delegation.yaml"
+            file.write_text(file.read_text().replace('"runbook": "adds@1"', '"runbook": "gone@1"'))
+            (folder / "runbooks" / "adds.yaml").unlink()
+            flow.approve(folder, target)
+
+        house.at[run, "before_intent"] = withdraw  # the guards have said yes
+        task = house.follow(run)
+        assert house.entries(run, "intent") == []
+        assert [e.body["code"] for e in house.entries(run, "denied")] == ["delegation_withdrawn"]
+        assert task.open_escalation is not None
+        assert house.sends("revoked") == []
+
+
+def test_other_news_of_the_desk_costs_a_second_look_and_nothing_more(folder: Path, target: Target) -> None:
+    with flow.at_work(folder, target) as house:
+        run, ledger = house.submit("adds", "news"), house.app.ledger
+        news = Stop(scope="resource:elsewhere", by="bob", at=ledger.now(), why="another thing")
+        house.at[run, "before_intent"] = lambda: ledger.stop(news)
+        assert house.follow(run).closed == "completed"
+        assert len(house.entries(run, "intent")) == len(house.sends("news")) == 1
 
 
 # confirmations

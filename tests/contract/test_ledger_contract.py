@@ -10,6 +10,7 @@ from state.entry import DESK, Draft, Head, Kind, head_of, rehash
 from state.errors import (
     CanonicalError,
     DeliveryConflictError,
+    DeskMovedError,
     DuplicateNeedError,
     FencedError,
     HeadMovedError,
@@ -284,6 +285,18 @@ def test_a_stop_refuses_what_names_its_scope(ledger: Ledger) -> None:
     chain.append(Kind.OUTCOME).append(Kind.INTENT, stop_scopes=["desk", "runbook:other"])
     assert ledger.start("runbook:rb", by="lee", at=LATER)
     chain.append(Kind.INTENT, stop_scopes=["desk", "runbook:rb"])
+
+
+def test_an_append_may_ask_that_the_desk_says_nothing_new(ledger: Ledger) -> None:
+    one = held(ledger)
+    one.append(desk_seq=0)
+    ledger.append_desk([Draft(kind=Kind.LOADED, body={"event": "x"})], at=T0, code=CODE)
+    before = one.head
+    with pytest.raises(DeskMovedError):
+        one.append(desk_seq=0)
+    assert ledger.info("r1").head == before
+    one.append(desk_seq=1)
+    one.append()
 
 
 def test_stops_are_rows_and_entries(ledger: Ledger) -> None:

@@ -7,9 +7,10 @@ from sqlalchemy.engine import Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlalchemy.sql import ColumnElement, Select
 
+from state.entry import DESK
 from state.ledger.derived import instant
 from state.ledger.port import Limit
-from state.ledger.sql.schema import deliveries, holds, outbox, runs, signals, stops
+from state.ledger.sql.schema import deliveries, heads, holds, outbox, runs, signals, stops
 from state.ledger.sql.statement import Statement
 
 
@@ -40,6 +41,7 @@ class ViewStatements:
         """Compile them for ``dialect``."""
         self.dialect = dialect
         self.stop = Statement(select(stops.c.scope).where(stops.c.scope == bindparam("scope")), dialect)
+        self.desk = Statement(select(heads.c.seq).where(heads.c.run == DESK), dialect)
         self.hold = Statement(select(holds.c.run).where(holds.c.resource == bindparam("resource")), dialect)
         counts = or_(runs.c.once_until.is_(None), runs.c.once_until > bindparam("now"))
         self.need = Statement(
@@ -68,6 +70,11 @@ class SqlView:
     def stopped(self, scopes: Sequence[str]) -> str | None:
         """Return the first of ``scopes`` that is stopped."""
         return next((s for s in scopes if self._ask.stop.row(self._cursor, scope=s)), None)
+
+    def desk_seq(self) -> int:
+        """Return the seq of the last entry of chain ``desk``."""
+        found = self._ask.desk.row(self._cursor)
+        return int(found[0]) if found else 0
 
     def holder(self, resource: str) -> str | None:
         """Return the run that holds ``resource``."""

@@ -15,7 +15,7 @@ from state.ledger.port import Append, Stop
 from state.outcome import Outcome
 from tests import guard_kit as kit
 from tests.gateway_kit import CANARY, GRANTED, Desk, make_desk
-from tools.gateway import Answered, SwitchedOff
+from tools.gateway import Answered, Outdated, SwitchedOff
 
 
 @pytest.fixture
@@ -104,6 +104,19 @@ def test_a_stop_that_came_after_the_guards_stops_the_intent(desk: Desk, scope: s
     assert desk.kinds() == []
     assert desk.grant.log == []
     assert desk.holder.task.operations == ()
+
+
+def test_what_is_in_force_is_asked_again_in_the_intents_transaction(desk: Desk) -> None:
+    stopped = Stop(scope="runbook:another", by="omar", at=kit.AT, why="anything that chain desk is told")
+    desk.at_point["before_intent"] = lambda: desk.ledger.stop(stopped)
+    context = replace(desk.context(), desk_seq=0)
+    assert desk.gateway.write(desk.holder, kit.call(), context) == Outdated()
+    assert desk.kinds() == []
+    assert desk.grant.log == []
+    del desk.at_point["before_intent"]
+    written = desk.gateway.write(desk.holder, kit.call(), replace(context, desk_seq=1))
+    assert isinstance(written, Answered)
+    assert len(desk.grant.log) == 1
 
 
 def test_a_lost_claim_is_seen_just_before_the_send_and_costs_no_attempt(desk: Desk) -> None:
