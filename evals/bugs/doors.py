@@ -105,8 +105,9 @@ def second_outcome() -> Sequence[Swap]:
 
 @bug("stop_not_in_transaction", "gateway", "a stop that is set just before the intent does not hold it")
 def stop_not_in_transaction() -> Sequence[Swap]:
-    """The insert asks for no scope."""
-    return [(gateway, "_scopes", lambda *_: ())]
+    """The insert asks for no scope, nor whether the desk has said anything since."""
+    law = tuple(rule for rule in refusals.LAW if rule is not refusals._desk)
+    return [(gateway, "_scopes", lambda *_: ()), (refusals, "LAW", law)]
 
 
 @bug("one_credential", "gateway", "reads are made with the writer's credential")
