@@ -1,5 +1,6 @@
 """The only place that knows concrete classes: makes all that runs need, from the settings of a desk."""
 
+import logging
 import os
 import threading
 import uuid
@@ -28,6 +29,7 @@ from remit.worker.identity import Identity, boot_id, clock, monotonic_ms
 from remit.worker.lease import Lease
 from state import bodies
 from state.entry import DESK
+from state.errors import LedgerError
 from state.holder import Holder
 from state.ledger.payload import payload_of
 from state.ledger.port import Ledger, Payload
@@ -35,6 +37,8 @@ from state.task import Clock
 from tools.gateway import Gateway
 from tools.scrub import Scrubber
 from tools.secrets import Secrets
+
+log = logging.getLogger("remit.worker")
 
 
 class PolicyView:
@@ -106,7 +110,12 @@ class App:
                 yield engine
             finally:
                 engine.stopping.set()
-                lease.stop()
+                try:
+                    lease.stop()
+                except (
+                    LedgerError
+                ) as error:  # what this worker has done stands, and is to be told all the same
+                    log.warning("%s stays on the list of workers, until another buries it: %s", name, error)
 
     def session(self, holder: Holder, lease: Lease, sleep: Callable[[float], None]) -> Session:
         """Everything that one run needs while ``holder`` holds it."""

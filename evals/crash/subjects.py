@@ -14,6 +14,7 @@ from evals.storm.desk import STOPPED
 KINDS: Final = (
     "native_key", "natural_key", "conditional_write", "read_back", "set_state", "roll_back", "none",
 )  # fmt: skip
+SETTLES: Final = ("native_key", "natural_key", "conditional_write")  # however late a double comes
 BESIDE: Final = "-beside"  # the second thing of a run that rolls back
 
 Plan = tuple[dict[str, Any], ...]
@@ -24,8 +25,8 @@ class Subject:
     """One kind of run against one kind of target.
 
     ``end``: the state that it must come to, whatever dies; ``effects``: where its effects leave the thing.
-    ``sets``: some of them set a state, and may be repeated. ``stops_lost``: once a killed process has lost an
-    answer, nobody but a human can go on.
+    ``sets``: some of them set a state, and may be repeated. ``stops_lost``: once an answer was lost, nobody
+    but a human can go on.
     """
 
     kind: str
@@ -80,3 +81,7 @@ SUBJECTS: Final = {subject.name: subject for pair in _PAIRS for subject in pair}
 SHORT: Final = ("read_back/faulty",)
 AGAIN: Final = ("read_back/faulty", "conditional_write/clean")
 """Those that die a second time, at every place of each recovery."""
+SPOILT: Final = ("read_back/faulty", "roll_back/clean", "none/clean")
+"""Those whose disk fails, in every way, at every commit."""
+STOPPED_AT: Final = ("read_back/faulty", "conditional_write/clean", "none/clean")
+"""Those that are stopped at every place, in every scene."""

@@ -21,7 +21,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="remit-storm-") as scratch:
         report = storm.run(options.keep or Path(scratch), cases, seed=options.seed)
     print(report.render())
-    return 1 if report.findings or not (report.idle and report.sound) else 0
+    bad = report.findings or report.violations or not (report.idle and report.sound)
+    return 1 if bad else 0
 
 
 if __name__ == "__main__":

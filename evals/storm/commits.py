@@ -8,16 +8,20 @@ that is new in the product turns up by itself.
 
 import re
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
 
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from state.ledger.sql.sqlite import SqliteWriter
+from state.ledger.sql.writer import Writer
 
 Come = Callable[[str, str], None]
 """Takes the name of a point and, in words, what is done there."""
 
+WITHIN: Final = ("before_commit", "after_commit")  # the points at which the ledger is being written
+_WRITERS: list[Writer] = []
 _WRITTEN: Final = re.compile(r"\s*(INSERT INTO|UPDATE|DELETE FROM)\s+(\w+)", re.IGNORECASE)
 # run, seq, at, kind: the first columns of an entry, whose values hold neither quotes nor commas
 _ENTRY: Final = re.compile(r".*?VALUES \('([^']*)', (\d+), '[^']*', '(\w+)'", re.IGNORECASE | re.DOTALL)
@@ -50,8 +54,27 @@ def around_commits(come: Come) -> None:
         committed(self)
         come("after_commit", what)
 
+    made = Writer.__init__
+
+    def init(self: Writer, *given: Any, **named: Any) -> None:
+        made(self, *given, **named)
+        _WRITERS.append(self)
+
     SqliteWriter._begin = begin  # type: ignore[method-assign]  # noqa: SLF001
     SqliteWriter.commit = commit  # type: ignore[method-assign]
+    Writer.__init__ = init  # type: ignore[method-assign]
+
+
+@contextmanager
+def nobody_writes() -> Iterator[None]:
+    """Keep every other thread of this process out of the ledger, so that none holds its lock meanwhile.
+
+    For points that are not themselves within a transaction.
+    """
+    with ExitStack() as held:
+        for writer in _WRITERS:
+            held.enter_context(writer._using)  # noqa: SLF001
+        yield
 
 
 def around_posts(come: Come) -> None:
@@ -67,6 +90,17 @@ def around_posts(come: Come) -> None:
         return count
 
     socket.socket.send = send  # type: ignore[method-assign, assignment]
+
+
+def checkpoint_always() -> None:
+    """Let each commit of this process be followed by a checkpoint; else a run is too short for one."""
+    begun = SqliteWriter._begin  # noqa: SLF001
+
+    def begin(self: SqliteWriter) -> DBAPICursor:
+        self.raw.execute("PRAGMA wal_autocheckpoint = 1")
+        return begun(self)
+
+    SqliteWriter._begin = begin  # type: ignore[method-assign]  # noqa: SLF001
 
 
 def named(statements: Iterable[str]) -> str:

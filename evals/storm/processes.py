@@ -16,6 +16,8 @@ ROOT: Final = Path(__file__).parents[2]
 KILL_AT: Final = "STORM_KILL_AT"  # what the driver reads
 PAUSE_AT: Final = "STORM_PAUSE_AT"
 BUG: Final = "STORM_BUG"
+DISK: Final = "STORM_DISK"
+HOST: Final = "STORM_HOST"
 TRACE: Final = "STORM_TRACE"
 KILLED: Final = -signal.SIGKILL
 
@@ -94,12 +96,19 @@ class Nursery:
             "out": str(child.out),
             "err": str(child.err),
         }
-        with self._lock:
-            self._children[name] = child
-            assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps(command).encode() + b"\n")
-            self._process.stdin.flush()
+        self._children[name] = child
+        self._tell(command)
         return child
+
+    def read(self, *folders: Path) -> None:
+        """Let the zygote read the YAML files below ``folders`` once for all that it starts from now on."""
+        self._tell({"read": [str(folder) for folder in folders]})
+
+    def _tell(self, order: Mapping[str, Any]) -> None:
+        assert self._process.stdin is not None
+        with self._lock:
+            self._process.stdin.write(json.dumps(order).encode() + b"\n")
+            self._process.stdin.flush()
 
     def _follow(self) -> None:
         assert self._process.stdout is not None

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from evals.invariants.report import Violation
 from evals.storm import desk
 from evals.storm.cases import LONGEST_MS, Case, Phase
-from evals.storm.judge import Finding, judge, read_log
+from evals.storm.judge import Finding, broken, judge, read_log
 from evals.storm.processes import BUG, KILL_AT, KILLED, Finished, Nursery, nursery, remit
 from evals.storm.table import render
 from evals.storm.target import Target, running_target
+from state.ledger.export import records_of
 
 AT_ONCE: Final = 6
 PATIENCE_S: Final = 90.0
@@ -26,12 +28,16 @@ KILLED_DRAINS: Final = ("in_reconcile:3", "reply:3", "in_verify:5")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """What a storm came to. ``idle``: another drain changed nothing; ``sound``: the ledger verifies."""
+    """What a storm came to. ``idle``: another drain changed nothing; ``sound``: the ledger verifies.
+
+    ``violations``: of the invariants, by the ledger beside the target's log.
+    """
 
     cases: Sequence[Case]
     records: Sequence[Mapping[str, Any]]
     journal: Sequence[Mapping[str, Any]]
     findings: Sequence[Finding]
+    violations: Sequence[Violation]
     killed: frozenset[str]
     killed_drains: int
     idle: bool
@@ -67,6 +73,8 @@ class Report:
                 "avoided: " + " · ".join(f"{name} {n}" for name, n in sorted(avoided.items())),
                 f"findings: {len(self.findings)}",
                 *map(str, self.findings),
+                f"invariants violated: {len(self.violations)}",
+                *map(str, self.violations),
             )
         )
 
@@ -97,11 +105,14 @@ def run(
         _must(remit("worker", "--drain", env=env, driven=True))
         again = _records(env)
         journal = target.journal()
+        export = folder / "export.jsonl"
+        _must(remit("ledger", "export", str(export), env=env))
         return Report(
             cases=cases,
             records=again,
             journal=journal,
             findings=judge(cases, journal=journal, records=again, killed=killed),
+            violations=broken(records_of(export), journal=journal),
             killed=killed,
             killed_drains=killed_drains,
             idle=_heads(records) == _heads(again),

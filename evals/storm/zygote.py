@@ -1,10 +1,10 @@
 """Real remit processes without the second that each would need to start: forked from a warmed-up one.
 
 Reads a JSON line for each process to start: ``{id, argv: [[...], ...], env: {...}, out: FILE, err: FILE}``,
-and answers ``{id, pid}`` and, when it has ended, ``{id, exit}`` (negative: the signal). The child carries
-out the command lines one after another, as ``remit`` would. It is forked while this process has one thread
-and no file, database or connection of remit's open, so it differs from a fresh start in nothing but its
-imports.
+and answers ``{id, pid}`` and, when it has ended, ``{id, exit}`` (negative: the signal); ``{read: [FOLDER]}``
+is not answered. The child carries out the command lines one after another, as ``remit`` would. It is forked
+while this process has one thread and no file, database or connection of remit's open, so it differs from a
+fresh start in nothing but its imports, its parser of the command line, and the YAML that was read before.
 """
 
 import gc
@@ -14,20 +14,27 @@ import os
 import select
 import sys
 import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
+import typer.main
+
 from evals.storm import driver
+from policies import yaml_tree
+from policies.errors import LoadError
 from policies.expressions import compile_expression
-from remit.cli.app import run
+from remit.cli.app import app, run
 
 LOOK_S: Final = 0.02
-
-
 WARM: Final = (
     "graph.runner", "remit.bootstrap", "remit.worker.engine", "remit.cli.following", "remit.views",
     "state.ledger.sql.opening", "state.ledger.audit", "tools.adapters.catalog",
     "tools.adapters.http_connector",
     "tools.adapters.http_get", "tools.adapters.supervisor", "tools.desk_modules", "celpy",
+    "remit.intake.requests", "agents.interpreter",
 )  # fmt: skip
 
 
@@ -36,6 +43,17 @@ def warm_up() -> None:
     for module in WARM:
         importlib.import_module(module)
     compile_expression("inputs.thing == 1")
+    typer.main.get_command = cache(typer.main.get_command)  # else it is made anew for every command line
+    typer.main.get_command(app)
+    yaml_tree.read = cache(yaml_tree.read)  # the same few files, copied to every desk
+
+
+def read_files(folders: Sequence[str]) -> None:
+    """Read the YAML files below these folders once for all that are forked from now on."""
+    for folder in folders:
+        for path in Path(folder).rglob("*.yaml"):
+            with suppress(LoadError):
+                yaml_tree.read(path.read_bytes(), path.name)
 
 
 def become(command: dict[str, Any]) -> int:
@@ -67,8 +85,11 @@ class Zygote:
                 if not came:
                     break
                 *lines, rest = (rest + came).split(b"\n")
-                for line in lines:
-                    self._start(json.loads(line))
+                for order in map(json.loads, lines):
+                    if "read" in order:
+                        read_files(order["read"])
+                    else:
+                        self._start(order)
             self._collect(os.WNOHANG)
         for pid in self._children:
             os.kill(pid, 9)

@@ -128,7 +128,10 @@ COMMANDS: Final = table(
                 "The worker failed five times in a row at a run, and leaves it as it is.",
                 "The message says why; `remit doctor`.",
             ),
-            "ledger": ("The ledger cannot be opened, read or written.", "`remit ledger verify`."),
+            "ledger": (
+                "The ledger cannot be opened, read or written; a full disk, or one that fails, says so.",
+                "Make room or mend the disk, then `remit worker --drain`; else `remit ledger verify`.",
+            ),
         },
     ),
 )

@@ -83,7 +83,14 @@ def _translated(error: Exception) -> DoorError | None:
     from policies.errors import LoadError
     from remit.errors import ConflictError, UsageError
     from remit.worker.engine import GivenUpError
-    from state.errors import LedgerError, ResourceHeldError, UnknownRunError, UnsoundLedgerError
+    from state.errors import (
+        LedgerError,
+        ResourceHeldError,
+        StorageError,
+        UnknownCommitError,
+        UnknownRunError,
+        UnsoundLedgerError,
+    )
     from tools.errors import SetupError
 
     match error:
@@ -99,6 +106,11 @@ def _translated(error: Exception) -> DoorError | None:
             return DoorError(
                 str(error), code="given_up", hint="remit doctor; then the same again",
                 not_done="the run stays as it is, and free for the next worker",
+            )  # fmt: skip
+        case UnknownCommitError() | StorageError():
+            return DoorError(
+                str(error), code="ledger", hint="mend the disk, see remit doctor; then remit worker --drain",
+                not_done="what the ledger holds stands, and nothing was sent that it does not hold",
             )  # fmt: skip
         case LedgerError() | UnsoundLedgerError():
             return DoorError(str(error), code="ledger", hint="remit doctor; remit ledger verify")

@@ -26,6 +26,7 @@ Watch = Callable[[Task], None]
 POLL_S: Final = 0.2
 CLOCK_SLACK_S: Final = 2.0
 STRAYED_EVERY_S: Final = 5.0
+_ANY: Final = ""  # a ledger that takes no claim takes none of any run
 # What ``drain`` stays for: waits that the run's own clock ends.
 TIMERS: Final = frozenset({"backoff", "quarantine", "read_lag", "check", "model", "connector"})
 _LOOKED_AFTER: Final = TIMERS | {"hold"}  # waits that a clock that is set back must not prolong
@@ -66,6 +67,8 @@ class Engine:
     stopping: threading.Event = field(default_factory=threading.Event)
     _active: dict[str, Future[Task | None]] = field(default_factory=dict)
     _failures: Failures = field(default_factory=Failures)
+    _refusals: Failures = field(default_factory=Failures)  # of the ledger: claims that it did not take
+    _refused: LedgerError | None = None
     _guard: threading.Lock = field(default_factory=threading.Lock)
     _unsure: set[str] = field(default_factory=set)  # perhaps held here, although nobody here carries them
     _suspects: Suspects = field(init=False)
@@ -98,6 +101,7 @@ class Engine:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - nothing that it needs may end the worker
             self._failed(run, error)
             return None
+        self._refusals.succeeded(_ANY)
         if holder is None:
             return None
         return self._drive(holder, watch)
@@ -199,17 +203,18 @@ class Engine:
             if task.waiting is not None and task.waiting.reason == "confirmation":
                 return task
             self.given_up(run)
-            self._until_due(run, until)
+            self._until_due(run, seen, until)
             self.look_around()
 
-    def _until_due(self, run: str, until: float | None) -> None:
+    def _until_due(self, run: str, seen: int, until: float | None) -> None:
+        """Wait until ``run`` wants a worker, or somebody else has gone on behind ``seen``, its last entry."""
         while True:
             if until is not None and time.monotonic() >= until:
                 raise TimeoutError(run)
             if self.stopping.wait(POLL_S):
                 raise Leaving
             info = self.claimant.ledger.info(run)
-            if info.worker is not None:
+            if info.worker is not None or info.head.seq != seen:
                 return
             if self._due(info) or self.claimant.ledger.signals(run):
                 return
@@ -235,7 +240,10 @@ class Engine:
         return [info for info in self._live() if info.worker is None and self._due(info)]
 
     def drain(self, watch: Watch = _unwatched) -> None:
-        """Work until nothing is runnable and nothing waits for a time of its own; then return."""
+        """Work until nothing is runnable and nothing waits for a time of its own; then return.
+
+        The leaves of LedgerError, where the ledger takes no claim however often it is asked.
+        """
         leases: dict[str, str] = {}
         with ThreadPoolExecutor(max_workers=self.threads, thread_name_prefix="run") as pool:
             while not self.stopping.is_set():
@@ -249,7 +257,10 @@ class Engine:
                     self.stopping.wait(POLL_S)
 
     def serve(self, watch: Watch = _unwatched, *, poll_s: float = 1.0) -> None:
-        """Work until ``stopping`` is set, then let what is at work come to its next safe point."""
+        """Work until ``stopping`` is set, then let what is at work come to its next safe point.
+
+        The leaves of LedgerError, where the ledger takes no claim however often it is asked.
+        """
         with ThreadPoolExecutor(max_workers=self.threads, thread_name_prefix="run") as pool:
             while not self.stopping.is_set():
                 self.look_around()
@@ -265,6 +276,10 @@ class Engine:
         return self._suspects.first([*claimable, *strayed])
 
     def _start(self, pool: ThreadPoolExecutor, watch: Watch) -> int:
+        if self._refused is not None and self._refusals.given_up(_ANY):
+            raise self._refused
+        if self._refusals.rests(_ANY):
+            return 0
         started = 0
         for info, suspected in self.to_take():
             with self._guard:
@@ -283,11 +298,24 @@ class Engine:
             task = self.work(run, partial(self._seen, watch))
             if task is None:
                 self._passed_over(run)
+        except LedgerError as refused:
+            self._not_taken(run, refused)
+            return None
+        else:
             return task
         finally:
             with self._guard:
                 self._active.pop(run, None)
                 self._suspects.clear(run)
+
+    def _not_taken(self, run: str, refused: LedgerError) -> None:
+        """The ledger took no claim: it is left alone for a moment, longer each time, and not for ever."""
+        log.warning("run %s was not taken: %s", run, refused)
+        self.claimant.lease.database_failed()
+        with self._guard:
+            self._refused = refused
+            if not self._refusals.rests(_ANY):  # those that were asked for at once were refused as one
+                self._refusals.failed(_ANY, str(refused))
 
     def _seen(self, watch: Watch, task: Task) -> None:
         if not task.idle_claims:

@@ -5,6 +5,7 @@ judged by this host's monotonic clock from *before* the renewal was asked for, s
 for longer than the database grants it.
 """
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -13,6 +14,8 @@ from remit.worker.identity import monotonic_ms
 from state.errors import FencedError, StateError
 from state.instants import seconds_between
 from state.ledger.port import Ledger, Worker
+
+log = logging.getLogger("remit.worker")
 
 MARGIN: Final = 10  # the last tenth of a lease is not used
 RENEWALS: Final = 3  # in the course of one lease
@@ -33,6 +36,7 @@ class Lease:
         self._unsettled_since: int | None = None  # since the first renewal behind an error or a lapse
         self._unsettled = False
         self._lost = False
+        self._failing = ""  # what the last renewal failed with
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"lease-{worker.id}", daemon=True)
 
@@ -95,9 +99,13 @@ class Lease:
                 with self._guard:
                     self._lost = True
                 return False
-            except StateError:
+            except StateError as error:
+                if str(error) != self._failing:  # said once, not at every renewal
+                    log.warning("the lease of %s was not renewed: %s", self._worker.id, error)
+                self._failing = str(error)
                 self.database_failed()
                 return False
+            self._failing = ""
             self._renewed(asked_at, until)
             return True
 

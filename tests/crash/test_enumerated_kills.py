@@ -2,6 +2,7 @@
 
 import pytest
 
+from evals.crash.places import AT
 from evals.crash.report import render
 from evals.crash.rounds import enumerate_kills
 from evals.crash.subjects import AGAIN, SHORT, SUBJECTS
@@ -13,15 +14,14 @@ def test_a_run_killed_at_each_of_its_places_is_carried_on_once(tmp_path):
     outcome = enumerate_kills(tmp_path, SHORT)
     print(render(outcome))
     assert outcome.findings == []
-    assert outcome.kills == len(outcome.deaths) >= 20
-    assert {kill.point for case in outcome.deaths for kill in case.kills} == {
-        "before_commit", "after_commit", "before_post", "after_post", "reply",
-    }  # fmt: skip
+    assert outcome.times == len(outcome.cases) >= 20
+    assert {place.point for case in outcome.cases for place in case.places} == set(AT)
 
 
 @pytest.mark.crash
-def test_every_kind_at_every_place_and_two_kinds_again_in_every_recovery(tmp_path):
+def test_every_kind_at_every_place_and_two_kinds_again_in_every_recovery(tmp_path, capsys):
     outcome = enumerate_kills(tmp_path, list(SUBJECTS), again=AGAIN)
-    print(render(outcome))
+    with capsys.disabled():
+        print("\n" + render(outcome))
     assert outcome.findings == []
-    assert outcome.kills >= LEAST
+    assert outcome.times >= LEAST

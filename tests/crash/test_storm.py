@@ -10,6 +10,7 @@ from evals.storm.seeded import BUGS
 def holds(report):
     print(report.render())
     assert [str(f) for f in report.findings] == []
+    assert [str(v) for v in report.violations] == []
     assert report.sound, "the ledger does not verify"
     assert report.idle, "another drain changed something"
 

@@ -225,6 +225,41 @@ def test_a_run_of_another_is_not_taken(house: kit.House, desk: Any, target: Targ
     assert house.follow(run).closed == "completed"
 
 
+def test_a_run_that_another_ended_just_now_is_not_waited_for(
+    house: kit.House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, engine, carry = house.submit("plain", "ended-elsewhere"), house.engine, house.engine.work
+    monkeypatch.setattr(engine, "work", lambda *_: None)  # it was lost to the other
+
+    def ended(_: str) -> None:
+        monkeypatch.setattr(engine, "work", carry)
+        carry(run, house.watch)
+
+    monkeypatch.setattr(engine, "given_up", ended)  # asked for behind the reading, before the wait
+    task = engine.follow(run, house.watch, until=time.monotonic() + 20)
+    assert task.closed == "completed"
+
+
+def test_a_ledger_that_takes_no_claim_is_left_alone_and_then_ends_the_worker(
+    house: kit.House, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run, ledger, tries = house.submit("plain", "no-claim"), house.app.ledger, []
+
+    def full(*_: Any, **__: Any) -> None:
+        tries.append(time.monotonic())
+        raise StorageError("the database failed, nothing was stored: database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ledger, "claim", full)
+        with pytest.raises(StorageError, match="disk is full"):
+            house.engine.drain(house.watch)
+    assert len(tries) == MAX_FAILURES
+    assert tries[-1] - tries[0] > 1.0  # and not as fast as it can
+    assert caplog.text.count("was not taken: the database failed") == MAX_FAILURES
+    assert house.sends("no-claim") == []
+    assert house.follow(run).closed == "completed"
+
+
 @pytest.mark.parametrize("how", ["follow", "drain"])
 def test_a_clock_that_jumped_ahead_and_came_back_holds_no_run(
     house: kit.House, monkeypatch: pytest.MonkeyPatch, how: str

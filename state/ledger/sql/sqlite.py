@@ -64,6 +64,20 @@ def create_file(path: Path) -> None:
         raise StorageError(f"cannot open {path}: {error.strerror}") from error
 
 
+def holder_of(inode: int, proc: Path = Path("/proc")) -> str:
+    """Say which process has the file of that inode under ``flock``, as far as the kernel shows it here."""
+    try:
+        for line in (proc / "locks").read_text(encoding="ascii").splitlines():
+            _, kind, _, _, pid, file, *_ = line.split()
+            if kind == "FLOCK" and file.rpartition(":")[2] == str(inode):
+                stat = (proc / pid / "stat").read_text(encoding="utf-8")
+                stopped = stat.rpartition(")")[2].split()[0] in ("T", "t")
+                return f"process {pid}" + (", which is stopped: continue it or end it" if stopped else "")
+    except (OSError, ValueError, IndexError):
+        pass
+    return ""
+
+
 class SqliteWriter:
     """The writing connection of one process: WAL, synchronous FULL, behind ``flock`` on a side file.
 
@@ -74,6 +88,7 @@ class SqliteWriter:
         """Open ``path``, which exists. StorageError."""
         self._path = path
         self._cursor: sqlite3.Cursor | None = None
+        self._settled = False  # nothing is in the log that was there before this connection
         try:
             self._lock = os.open(
                 path.with_name(path.name + "-lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600
@@ -110,7 +125,7 @@ class SqliteWriter:
         except sqlite3.Error:
             connection.close()
             raise
-        self._cursor = connection.cursor()
+        self._cursor, self._settled = connection.cursor(), False
         return connection
 
     @property
@@ -142,6 +157,11 @@ class SqliteWriter:
         cursor = self._cursor
         if cursor is None:  # pragma: no cover - _open sets it
             raise StorageError("the connection is closed")
+        if not self._settled:
+            # What a crash or a failed sync left in the log can be read and yet be on no disk, and no later
+            # sync of the log would put it there: it is moved to the database before anything rests on it.
+            cursor.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            self._settled = True
         cursor.execute("BEGIN IMMEDIATE")
         return cast("DBAPICursor", cursor)
 
@@ -169,6 +189,10 @@ class SqliteWriter:
             self._connection.close()
         finally:
             self.unlock()
+
+    def holder(self) -> str:
+        """Say which process of this host holds the lock, and whether it is stopped; empty where unknown."""
+        return "" if self._locked else holder_of(os.fstat(self._lock).st_ino)
 
     def close(self) -> None:
         """Close under the lock, since the last to close makes the last checkpoint."""

@@ -4,6 +4,7 @@ Core costs more than SQLite itself does; compiled once, it costs nothing, and se
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from operator import itemgetter
 from typing import Any, cast
 
@@ -17,34 +18,42 @@ class Statement:
     """One compiled statement with named values."""
 
     def __init__(self, construct: ClauseElement, dialect: Dialect) -> None:
-        """Compile ``construct`` for ``dialect``, whose parameters are positional."""
-        compiled = cast("SQLCompiler", construct.compile(dialect=dialect))
-        self._sql = str(compiled)
-        order = list(compiled.positiontup or [])
-        self._fixed = {name: value for name, value in compiled.params.items() if value is not None}
-        self._pick = _picker(order)
+        """Take ``construct`` for ``dialect``, whose parameters are positional.
 
-    def _values(self, given: Mapping[str, Any]) -> tuple[Any, ...]:
-        return self._pick({**self._fixed, **given} if self._fixed else given)
+        It is compiled when it is first run: a command that reads needs few of all there are.
+        """
+        self._construct, self._dialect = construct, dialect
+
+    @cached_property
+    def _compiled(self) -> tuple[str, Callable[[Mapping[str, Any]], tuple[Any, ...]]]:
+        """Its text, and what puts named values into the order of its parameters."""
+        compiled = cast("SQLCompiler", self._construct.compile(dialect=self._dialect))
+        fixed = {name: value for name, value in compiled.params.items() if value is not None}
+        pick = _picker(list(compiled.positiontup or []))
+        return str(compiled), (lambda given: pick({**fixed, **given})) if fixed else pick
 
     def run(self, cursor: DBAPICursor, **values: Any) -> int:
         """Run it; how many rows it changed."""
-        cursor.execute(self._sql, self._values(values))
+        sql, in_order = self._compiled
+        cursor.execute(sql, in_order(values))
         return cursor.rowcount
 
     def many(self, cursor: DBAPICursor, rows: Iterable[Mapping[str, Any]]) -> None:
         """Run it once a row."""
-        cursor.executemany(self._sql, [self._values(row) for row in rows])
+        sql, in_order = self._compiled
+        cursor.executemany(sql, [in_order(row) for row in rows])
 
     def row(self, cursor: DBAPICursor, **values: Any) -> tuple[Any, ...] | None:
         """Run it; its first row, if any."""
-        cursor.execute(self._sql, self._values(values))
+        sql, in_order = self._compiled
+        cursor.execute(sql, in_order(values))
         found: tuple[Any, ...] | None = cursor.fetchone()
         return found
 
     def rows(self, cursor: DBAPICursor, **values: Any) -> list[tuple[Any, ...]]:
         """Run it; all its rows."""
-        cursor.execute(self._sql, self._values(values))
+        sql, in_order = self._compiled
+        cursor.execute(sql, in_order(values))
         found: list[tuple[Any, ...]] = list(cursor.fetchall())
         return found
 

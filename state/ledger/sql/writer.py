@@ -45,6 +45,9 @@ class WriteConnection(Protocol):
     def reopen(self) -> None:
         """Drop the connection and make a new one."""
 
+    def holder(self) -> str:
+        """Say which process keeps the others from writing; empty where this cannot be told."""
+
     def close(self) -> None:
         """Close for good."""
 
@@ -74,11 +77,13 @@ class _Waiting:
         self._error = error
         self._answered.release()
 
-    def result(self, patience_s: float) -> Any:
+    def result(self, patience_s: float, holder: Callable[[], str]) -> Any:
         if not self._answered.acquire(timeout=patience_s):
             if self.take():
-                raise StorageError(f"the database was not free for {patience_s:g} s; nothing was stored")
-            raise UnknownCommitError(f"the database gave no answer for {patience_s:g} s")
+                raise StorageError(
+                    f"the database was not free for {patience_s:g} s{holder()}; nothing was stored"
+                )
+            raise UnknownCommitError(f"the database gave no answer for {patience_s:g} s{holder()}")
         if self._error is not None:
             raise self._error
         return self._value
@@ -104,14 +109,18 @@ class Writer:
         """Do ``job`` in a transaction. Its refusal, StorageError (nothing stored), or UnknownCommitError."""
         waiting = _Waiting(job)
         if self._alone(waiting):
-            value: T = waiting.result(0)
+            value: T = waiting.result(0, self._holder)
             return value
         with self._closing:
             if self._closed:
                 raise StorageError("the ledger is closed")
             self._queue.put(waiting)
-        answer: T = waiting.result(self._patience_s)
+        answer: T = waiting.result(self._patience_s, self._holder)
         return answer
+
+    def _holder(self) -> str:
+        said = self._connection.holder()
+        return f" (held by {said})" if said else ""
 
     def close(self) -> None:
         """Finish what waits, then close the connection. Closing twice is closing once."""

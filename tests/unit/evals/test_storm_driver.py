@@ -8,7 +8,8 @@ from pathlib import Path
 PROGRAM = """
 import signal, threading
 from evals.storm.driver import Points
-points = Points({("reply", 2): signal.SIGKILL})
+points = Points()
+points.mean("reply:2", lambda: signal.pthread_kill(threading.get_ident(), signal.SIGKILL))
 for point in ("reply", "sent", "reply"):
     threading.Thread(target=lambda: (points(point), print("past", point, flush=True))).start()
     while threading.active_count() > 1: pass

@@ -54,6 +54,9 @@ class Database:
         self.reopened += 1
         self._may_fail("reopen")
 
+    def holder(self) -> str:
+        return "process 7"
+
     def close(self) -> None:
         self.closed = True
 
