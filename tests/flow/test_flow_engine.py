@@ -253,9 +253,9 @@ def test_a_ledger_that_takes_no_claim_is_left_alone_and_then_ends_the_worker(
         patch.setattr(ledger, "claim", full)
         with pytest.raises(StorageError, match="disk is full"):
             house.engine.drain(house.watch)
-    assert len(tries) == MAX_FAILURES
+    assert MAX_FAILURES <= len(tries) <= 3 * MAX_FAILURES  # other runs of the desk are tried beside it
     assert tries[-1] - tries[0] > 1.0  # and not as fast as it can
-    assert caplog.text.count("was not taken: the database failed") == MAX_FAILURES
+    assert caplog.text.count("was not taken: the database failed") == len(tries)
     assert house.sends("no-claim") == []
     assert house.follow(run).closed == "completed"
 
