@@ -112,9 +112,7 @@ class App:
                 engine.stopping.set()
                 try:
                     lease.stop()
-                except (
-                    LedgerError
-                ) as error:  # what this worker has done stands, and is to be told all the same
+                except LedgerError as error:  # what it has done stands, and is to be told all the same
                     log.warning("%s stays on the list of workers, until another buries it: %s", name, error)
 
     def session(self, holder: Holder, lease: Lease, sleep: Callable[[float], None]) -> Session:

@@ -101,9 +101,9 @@ class Engine:
         except (Exception, SystemExit) as error:  # noqa: BLE001 - nothing that it needs may end the worker
             self._failed(run, error)
             return None
-        self._refusals.succeeded(_ANY)
         if holder is None:
             return None
+        self._refusals.succeeded(_ANY)
         return self._drive(holder, watch)
 
     def _drive(self, holder: Holder, watch: Watch) -> Task | None:

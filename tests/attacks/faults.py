@@ -4,18 +4,35 @@ from typing import Final
 
 from tests.attacks.lines import Line, _here, _line
 
+KILLS: Final = (
+    "tests/crash/test_enumerated_kills.py::test_a_run_killed_at_each_of_its_places_is_carried_on_once"
+)
+DISK: Final = (
+    "tests/crash/test_enumerated_disk.py::"
+    "test_a_full_disk_and_a_failed_sync_at_each_commit_send_nothing_and_lose_nothing"
+)
+STOPS: Final = (
+    "tests/crash/test_enumerated_stops.py::test_a_worker_stopped_around_its_first_send_comes_too_late"
+)
+SEEDS: Final = (
+    "tests/property/test_simulation_seeds.py::test_both_drivers_give_the_same_ledger_and_nothing_is_violated"
+)
 STORM: Final = "tests/crash/test_storm.py::test_a_dozen_runs_come_through"
 FAULTED: Final = (
     "tests/integration/test_http_tools_against_target.py::test_a_fault_is_classified_by_what_it_proves"
 )
 _FLOW: Final = "tests/flow/"
 _WRITER: Final = "tests/unit/state/test_ledger_writer.py::test_"
+_DISK: Final = "tests/integration/test_ledger_failing_disk.py::test_"
 _FILE: Final = "tests/integration/test_ledger_file.py::test_"
 _LEASE: Final = "tests/unit/remit/test_worker_lease.py::test_"
 _PAUSED: Final = "tests/crash/test_paused_worker.py::test_"
 _HUMANS: Final = "tests/flow/test_flow_humans.py::test_"
 _MODELS: Final = "tests/flow/test_flow_models.py::test_"
-_KILLED: Final = "The storm kills real processes there, for each kind of target and each fault."
+_KILLED: Final = (
+    "Real processes are killed at every place of a run, and by the storm for each kind of target and each "
+    "fault; `make crash` takes all kinds, and two again in every recovery ([crashes](crash.md))."
+)
 
 
 def _fault(id_: str, says: str, *tests: str, answer: str = "") -> Line:
@@ -23,20 +40,22 @@ def _fault(id_: str, says: str, *tests: str, answer: str = "") -> Line:
 
 
 CRASH: Final = (
-    _fault("crash-before-intent", "before intent", STORM, answer=_KILLED),
-    _fault("crash-before-send", "after intent before send", STORM, answer=_KILLED),
-    _fault("crash-before-reply", "after send before reply", STORM,
+    _fault("crash-before-intent", "before intent", KILLS, STORM, SEEDS, answer=_KILLED),
+    _fault("crash-before-send", "after intent before send", KILLS, STORM, SEEDS, answer=_KILLED),
+    _fault("crash-before-reply", "after send before reply", KILLS, STORM, SEEDS,
            "tests/unit/tools/test_gateway.py::test_a_crash_between_intent_and_outcome_leaves_the_intent_open",
            answer=_KILLED),
-    _fault("crash-before-outcome", "after reply before outcome", STORM, answer=_KILLED),
-    _fault("crash-in-reconcile", "in reconcile", STORM, answer=_KILLED),
-    _fault("crash-in-verify", "in verify", STORM, answer=_KILLED),
-    _fault("crash-in-package", "in package", STORM, answer=_KILLED),
+    _fault("crash-before-outcome", "after reply before outcome", KILLS, STORM, SEEDS, answer=_KILLED),
+    _fault("crash-in-reconcile", "in reconcile", KILLS, STORM, SEEDS, answer=_KILLED),
+    _fault("crash-in-verify", "in verify", KILLS, STORM, SEEDS, answer=_KILLED),
+    _fault("crash-in-package", "in package", KILLS, STORM, SEEDS, answer=_KILLED),
     _fault("crash-in-report", "in report",
            answer="Nothing is written back to a source yet: notices wait in the outbox, which is part of "
                   "the entry that causes them. What delivers them comes with the doors."),
     _fault("crash-in-recovery", "and again in recovery",
-           "tests/crash/test_budgets.py::test_a_takeover_after_each_attempt_refills_nothing", STORM,
+           "tests/crash/test_enumerated_kills.py::"
+           "test_every_kind_at_every_place_and_two_kinds_again_in_every_recovery",
+           "tests/crash/test_budgets.py::test_a_takeover_after_each_attempt_refills_nothing", STORM, SEEDS,
            answer="Recovery is the normal path: the points of a first run are those of a second."),
 )  # fmt: skip
 CALLS: Final = (
@@ -83,8 +102,15 @@ CALLS: Final = (
            "tests/crash/test_stale_state.py::test_an_effect_that_was_overwritten_is_no_completion"),
 )  # fmt: skip
 LEDGER: Final = (
-    _fault("disk-full", "disk full", _FILE + "a_full_disk_refuses_and_leaves_nothing_half_done"),
-    _fault("fsync-error", "fsync error",
+    _fault("disk-full", "disk full", DISK,
+           _DISK + "a_disk_that_stays_full_stores_nothing_and_lets_everything_be_read",
+           _DISK + "a_commit_that_fails_is_not_believed_and_the_next_one_stands",
+           _FILE + "a_full_disk_refuses_and_leaves_nothing_half_done",
+           _FLOW + "test_flow_engine.py::"
+           "test_a_ledger_that_takes_no_claim_is_left_alone_and_then_ends_the_worker"),
+    _fault("fsync-error", "fsync error", DISK,
+           _DISK + "what_a_failed_sync_left_is_on_the_disk_before_anything_rests_on_it",
+           _DISK + "a_checkpoint_that_fails_costs_nothing_that_was_acknowledged",
            _WRITER + "an_unconfirmed_commit_is_unknown_to_all_that_were_in_it",
            answer="An error at the commit makes it unknown, whichever system call failed."),
     _fault("busy", "busy", _FILE + "a_write_lock_that_somebody_keeps_is_an_error_not_a_silence"),
@@ -126,8 +152,9 @@ TIME: Final = (
            answer="Leases and due times are the database's; another host's clock is never used."),
 )  # fmt: skip
 WORKERS: Final = (
-    _fault("sigkill", "SIGKILL", STORM, "tests/flow/test_demo.py::test_the_three_acts_end_as_they_say"),
-    _fault("sigstop", "SIGSTOP past the lease then SIGCONT between the last check and the send",
+    _fault("sigkill", "SIGKILL", KILLS, STORM,
+           "tests/flow/test_demo.py::test_the_three_acts_end_as_they_say"),
+    _fault("sigstop", "SIGSTOP past the lease then SIGCONT between the last check and the send", STOPS,
            _PAUSED + "on_the_same_host_it_is_fenced",
            _PAUSED + "where_its_death_cannot_be_proven_only_the_target_can_settle"),
     _fault("two-owners", "two owners",

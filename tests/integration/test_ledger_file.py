@@ -217,8 +217,9 @@ def test_no_glance_reads_a_whole_table(ledger: SqlLedger, path: Path) -> None:
     assert len(asked) >= 4
     connection = owner(path)
     for statement in asked:
-        values = [""] * statement._sql.count("?")
-        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement._sql}", values)]
+        sql, _ = statement._compiled
+        values = [""] * sql.count("?")
+        plan = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
         scans = [step for step in plan if step.startswith("SCAN") and step != "SCAN stops"]
         assert scans == [], plan
     connection.close()

@@ -138,6 +138,10 @@ class PostgresWriter:
         """Rows changed by this writer so far."""
         return self._before + (0 if self._cursor is None else self._cursor.changed)
 
+    def holder(self) -> str:
+        """Nothing: nobody keeps the others of this database from writing."""
+        return ""
+
     def reopen(self) -> None:
         """Drop the connection; the next ``begin`` makes a new one."""
         connection, self._before = self._connection, self.changes()
