@@ -17,6 +17,8 @@ def holds(outcome, ailments):
     assert len(outcome.cases) == commits * len(ailments)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_full_disk_and_a_failed_sync_at_each_commit_send_nothing_and_lose_nothing(tmp_path):
     outcome = enumerate_ailments(tmp_path, SHORT, BRIEFLY)
     print(render(outcome, "with a failing disk"))
@@ -24,7 +26,7 @@ def test_a_full_disk_and_a_failed_sync_at_each_commit_send_nothing_and_lose_noth
 
 
 @pytest.mark.crash
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1400)
 def test_every_way_to_fail_at_every_commit(tmp_path, capsys):
     outcome = enumerate_ailments(tmp_path, SPOILT, AILMENTS)
     with capsys.disabled():

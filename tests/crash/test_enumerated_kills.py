@@ -10,6 +10,8 @@ from evals.crash.subjects import AGAIN, SHORT, SUBJECTS
 LEAST = 1_000
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_run_killed_at_each_of_its_places_is_carried_on_once(tmp_path):
     outcome = enumerate_kills(tmp_path, SHORT)
     print(render(outcome))

@@ -12,6 +12,8 @@ AROUND_THE_SEND = Manner(
 )
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_worker_stopped_around_its_first_send_comes_too_late(tmp_path):
     outcome = enumerate_stops(tmp_path, SHORT, (Scene.TAKEN,), manner=AROUND_THE_SEND)
     print(render(outcome, "stopped"))
@@ -22,7 +24,7 @@ def test_a_worker_stopped_around_its_first_send_comes_too_late(tmp_path):
 
 
 @pytest.mark.crash
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1400)
 def test_stopped_at_every_place_on_this_host_and_on_another(tmp_path, capsys):
     outcome = enumerate_stops(tmp_path, STOPPED_AT, tuple(Scene))
     with capsys.disabled():
