@@ -226,7 +226,8 @@ APPROVALS: Final = (
           _here("approvals_and_time", "a_yes_that_comes_too_late_sends_nothing")),
     _line("approval-revoked", "a revoked approval", "delegation_withdrawn",
           _here("approvals_and_time", "a_run_whose_runbook_was_withdrawn_meanwhile_sends_nothing",
-                "an_approval_withdrawn_between_the_check_and_the_intent_lets_nothing_be_sent")),
+                "an_approval_withdrawn_between_the_check_and_the_intent_lets_nothing_be_sent",
+                "other_news_of_the_desk_costs_a_second_look_and_nothing_more")),
     _line("approval-by-the-author", "an approval by the author", "own_change",
           _here("approvals_and_time", "an_author_does_not_approve_what_they_wrote"),
           "tests/unit/remit/test_desk.py::"

@@ -206,7 +206,11 @@ def test_an_approval_withdrawn_between_the_check_and_the_intent_lets_nothing_be_
         assert house.sends("revoked") == []
 
 
-def test_other_news_of_the_desk_costs_a_second_look_and_nothing_more(folder: Path, target: Target) -> None:
+@lines(["approval-revoked"])
+def test_other_news_of_the_desk_costs_a_second_look_and_nothing_more(
+    folder: Path, target: Target, line: str
+) -> None:
+    assert line
     with flow.at_work(folder, target) as house:
         run, ledger = house.submit("adds", "news"), house.app.ledger
         news = Stop(scope="resource:elsewhere", by="bob", at=ledger.now(), why="another thing")
