@@ -31,11 +31,12 @@ class Licence(StrEnum):
 def licence(task: Task, attempt: Attempt, moment: Moment) -> Licence:
     """Whether the process that wrote the intent of ``attempt`` can still send it.
 
-    A human's statement that the process is dead counts one quarantine after it was taken.
+    A human's statement that the process is dead counts one quarantine after it was taken. The proven death of
+    a worker says nothing of the child process through which it sent: that one may live on, and send.
     """
     if attempt.returned is not None:
         return Licence.RETURNED
-    if attempt.epoch in task.proven_dead:
+    if attempt.epoch in task.proven_dead and not attempt.child:
         return Licence.PROVEN_DEAD
     stated = task.attested.get(attempt.epoch)
     if stated is not None and _left_ms(stated, attempt.span_ms, moment) == 0:

@@ -42,7 +42,8 @@ class CheckPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WritePlan:
-    """A step's write, or what undoes it. ``budget``: sends after the first; ``undoable``: it has an undo."""
+    """A step's write, or what undoes it. ``budget``: sends after the first; ``undoable``: it has an undo;
+    ``child``: a child process sends it, which may outlive its worker."""
 
     tool: str
     kind: DedupeKind
@@ -58,6 +59,7 @@ class WritePlan:
     budget: int
     retry_after: frozenset[str]
     undoable: bool = False
+    child: bool = False
     backoff: Backoff = field(default_factory=Backoff)
 
     @property
@@ -201,6 +203,7 @@ def _write(contract: ToolContract, source: Step | Rollback, *, undoable: bool) -
         budget=retry.budget,
         retry_after=frozenset(retry.after),
         undoable=undoable,
+        child=contract.child_process,
         backoff=retry.backoff,
     )
 

@@ -127,13 +127,17 @@ def denied(*, actor: str, role: Role, op: str, code: str, guard: str, digest: st
 def intent(
     *, actor: str, credential: str, op: str, step: str, item: int | None, ordinal: int, undoes: str | None,
     attempt: int, tool: str, resource: str, arguments: Values, key: str, digest: str, send_by: str,
-    span_ms: int, facts: Values, granted: bool,
+    span_ms: int, facts: Values, granted: bool, child: bool = False,
 ) -> Draft:  # fmt: skip
-    """A write is about to be sent, with exactly these arguments; ``span_ms``: its quarantine."""
+    """A write is about to be sent, with exactly these arguments; ``span_ms``: its quarantine.
+
+    ``child``: a child process sends it, which may outlive the worker; stands in the body only where it is so.
+    """
     return _draft(Kind.INTENT, Role.EXECUTOR, actor, {
         "op": op, "step": step, "item": item, "ordinal": ordinal, "undoes": undoes, "attempt": attempt,
         "tool": tool, "resource": resource, "arguments": dict(arguments), "key": key, "digest": digest,
         "send_by": send_by, "span_ms": span_ms, "facts": dict(facts), "granted": granted,
+        **({"child": True} if child else {}),
     }, credential)  # fmt: skip
 
 

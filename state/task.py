@@ -53,7 +53,8 @@ class Attempt:
     ``counts``: False for an attempt that draws on no budget (not sent because of the switch or a lost claim,
     or a desk fault).
     ``granted``: a human's grant paid for it. ``grounded``: it was without a definite answer, and has been
-    shown to have landed or to be unable to land any more.
+    shown to have landed or to be unable to land any more. ``child``: a child process sends it, which may
+    outlive the worker that wrote the intent.
     """
 
     number: int
@@ -79,6 +80,7 @@ class Attempt:
     granted: bool = False
     returned: Clock | None = None
     grounded: bool = False
+    child: bool = False
 
     @property
     def left_behind(self) -> bool:

@@ -109,12 +109,13 @@ class Run:
         known = next((o for o in self.task.operations if o.id == op), None)
         name, _, ordinal = op.rpartition("/")
         step_id = (undoes or name).partition("/")[0].partition("[")[0]
-        span_ms = self.plan.write_of(step_id, undoes).span_ms
+        write = self.plan.write_of(step_id, undoes)
         return self.append(bodies.intent(
             actor="w", credential="none", op=op, step=step_id, item=item, ordinal=int(ordinal), undoes=undoes,
             attempt=len(known.attempts) + 1 if known else 1, tool="sim", resource="r", arguments={},
             key=f"R/{op}",
-            digest="d", send_by=instants.after(self.at, 2), span_ms=span_ms, facts={}, granted=granted,
+            digest="d", send_by=instants.after(self.at, 2), span_ms=write.span_ms, facts={},
+            granted=granted, child=write.child,
         ))  # fmt: skip
 
     def outcome(self, outcome: Outcome, op: str = "a/1", **changes: Any) -> "Run":

@@ -251,7 +251,7 @@ class Gateway:
             ordinal=op.ordinal, undoes=op.undoes, attempt=op.attempt, tool=call.tool, resource=call.resource,
             arguments=call.arguments, key=call.key, digest=decided.digest,
             send_by=after(journal.now(), SEND_WINDOW_MS / 1000), span_ms=decided.context.write_plan().span_ms,
-            facts=decided.context.reads, granted=op.granted,
+            facts=decided.context.reads, granted=op.granted, child=decided.contract.child_process,
         )  # fmt: skip
 
     # --- the send

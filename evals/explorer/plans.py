@@ -27,6 +27,7 @@ def write(
     undoable: bool = False,
     read_lag_ms: int = 0,
     window_ms: int | None = None,
+    child: bool = False,
 ) -> WritePlan:
     """One write of ``kind``; ``sets_state``: ``read_back`` and repeatable."""
     return WritePlan(
@@ -35,7 +36,7 @@ def write(
         read_lag_ms=read_lag_ms, window_ms=window_ms,
         has_probe=kind is not DedupeKind.NONE if probe is None else probe,
         probe_tries=2, probe_every_ms=1_000, checks=(CheckPlan(id="there"),) if checks else (), budget=budget,
-        retry_after=after, undoable=undoable, backoff=_QUICK,
+        retry_after=after, undoable=undoable, child=child, backoff=_QUICK,
     )  # fmt: skip
 
 

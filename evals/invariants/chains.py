@@ -108,6 +108,8 @@ def _as_pinned(story: Story, entry: Entry, terms: Terms) -> Iterator[Found]:
     span_ms = SEND_WINDOW_MS + round(1000 * contract.longest_request_s) + round(1000 * contract.read_lag_s)
     if body["span_ms"] != span_ms:
         yield Found(story.run, entry.seq, f"its quarantine is {body['span_ms']} ms, pinned are {span_ms}")
+    if body.get("child", False) is not contract.child_process:
+        yield Found(story.run, entry.seq, "whether a child process sends it is not what is pinned")
     for name, wanted in source.arguments.items():
         given = body["arguments"].get(name)
         if not isinstance(wanted, str) or "{" not in wanted:

@@ -26,13 +26,17 @@ def said_ms(first: Entry, second: Entry) -> int:
 
 
 def licensed(story: Story, attempt: Attempt, *, before: int) -> bool:
-    """Whether its sender was shown, before seq ``before``, to be unable to send any more."""
+    """Whether its sender was shown, before seq ``before``, to be unable to send any more.
+
+    The death of a worker says nothing of the child process through which it sent.
+    """
     said = attempt.said
     if said is not None and said.seq < before and said.body["returned"] is not None:
         return True
     epoch = attempt.intent.epoch
     behind = [e for e in story.entries if attempt.intent.seq < e.seq < before]
-    proven = any(e.kind is Kind.CLAIMED and epoch in e.body["proven"] for e in behind)
+    child = attempt.intent.body.get("child", False)
+    proven = not child and any(e.kind is Kind.CLAIMED and epoch in e.body["proven"] for e in behind)
     return proven or any(epoch in e.body["body"]["epochs"] for e in behind if _attests(e))
 
 

@@ -10,6 +10,7 @@ from policies.errors import Problem, TemplateError
 from policies.expressions import compile_expression
 from policies.lint.subject import Subject, Write
 from policies.lint.worst_case import backoff_total_ms
+from policies.plan import ABSORBING
 from policies.sites import Place, Site
 from policies.step import NoVerify
 
@@ -46,6 +47,16 @@ def doubles_settled(subject: Subject) -> Iterator[Problem]:
             yield from _condition(subject, write, contract)
         if settle is DedupeKind.NATIVE_KEY:
             yield from _window(subject, write, contract)
+        if contract.child_process and settle not in ABSORBING:
+            yield from _child(subject, write)
+
+
+def _child(subject: Subject, write: Write) -> Iterator[Problem]:
+    message = (
+        f"{write.tool} sends from a child process, which may outlive its worker: no look licenses another "
+        f"send then, and a human decides"
+    )
+    yield subject.problem((*write.path, "tool"), message, "child_outlives_worker", warning=True)
 
 
 def _condition(subject: Subject, write: Write, contract: ToolContract) -> Iterator[Problem]:

@@ -20,7 +20,8 @@ def crashes(scene: Scene) -> Iterator[Next]:
         where = (
             "on the same host, and sees it dead" if killed else "on another host, and cannot see the first"
         )
-        for label, behind in _left_behind(scene, killed=killed):
+        ended = killed and not (scene.sending is not None and scene.sending.child)
+        for label, behind in _left_behind(scene, killed=ended):
             world = fenced(behind, frozenset(proven), scene.now)
             after = claim(replace(scene, left=left, world=world), host, proven=proven)
             yield f"the worker {label}; another takes over {where}", after
@@ -37,6 +38,6 @@ def _left_behind(scene: Scene, *, killed: bool) -> Iterator[tuple[str, World]]:
     yield "is lost just after it has sent", on_its_way(scene.world, replace(request, until=until))
     if not killed:
         yield (
-            "is PAUSED just before it sends",
+            "is PAUSED just before it sends" if not request.child else "leaves a child that has yet to send",
             on_its_way(scene.world, replace(request, until=None, paused=True)),
         )

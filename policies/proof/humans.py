@@ -64,7 +64,7 @@ def _attests(scene: Scene) -> Iterator[Next]:
         return
     clock = scene.clock
     said = _signal(scene, "attest", {"epochs": epochs, "clock": {"boot_id": clock.boot_id, "ms": clock.ms}})
-    world = fenced(scene.world, frozenset(epochs), scene.now)
+    world = fenced(scene.world, frozenset(epochs), scene.now, children=True)
     who = " and ".join(f"worker {epoch}" for epoch in epochs)
     yield f"a human has seen to it that {who} is dead, and says so", scene.append(said, world=world)
 

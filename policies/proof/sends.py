@@ -80,14 +80,14 @@ def _intent(scene: Scene, case: Case, move: moves.Send, facts: object) -> Next:
         op=move.op, place=place, undoes=move.undoes, kind=write.kind, sets_state=write.sets_state,
         resource=resource, peers=case.peers[place], condition=read["version"], epoch=scene.task.epoch,
         until=None, lag_ms=write.read_lag_ms, longest_ms=write.longest_request_ms,
-        window_ms=write.window_ms or FOREVER_MS, seen=read["shown"],
+        window_ms=write.window_ms or FOREVER_MS, seen=read["shown"], child=write.child,
     )  # fmt: skip
     intent = bodies.intent(
         actor="w", credential="none", op=move.op, step=move.step, item=move.item, ordinal=move.ordinal,
         undoes=move.undoes, attempt=move.attempt, tool=write.tool, resource=resource, arguments={},
         key=f"R/{move.op}",
         digest="d", send_by=instants.after(scene.at, SEND_WINDOW_MS / 1000), span_ms=write.span_ms,
-        facts=read, granted=move.granted,
+        facts=read, granted=move.granted, child=write.child,
     )  # fmt: skip
     name = write_of(case.plan, move.step, move.item, move.undoes)
     again = "" if move.attempt == 1 else f", send {move.attempt} of the same operation"

@@ -20,7 +20,7 @@ class Request:
     """A write on its way, frozen with the version ``condition``; ``until`` None: its sender is paused.
 
     ``peers``: places whose effect it replaces, or whose unique name it takes; ``seen``: what was read just
-    before its operation's first intent.
+    before its operation's first intent; ``child``: a child process sends it, which may outlive its worker.
     """
 
     op: str
@@ -38,6 +38,7 @@ class Request:
     longest_ms: int = 0
     window_ms: int = FOREVER_MS
     seen: Hashable = None
+    child: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,10 +187,15 @@ def views(world: World) -> Iterator[World]:
         yield replace(world, cells=old.cells, shown=old.shown, landed=old.landed)
 
 
-def fenced(world: World, epochs: frozenset[int], now: int) -> World:
-    """The senders of ``epochs`` are dead from ``now`` on: what they had sent just before may still land."""
+def fenced(world: World, epochs: frozenset[int], now: int, *, children: bool = False) -> World:
+    """The workers of ``epochs`` are dead from ``now`` on, and their ``children`` too where that is said.
+
+    What they had sent just before may still land.
+    """
     requests = tuple(
-        replace(r, until=now + r.longest_ms) if r.until is None and r.epoch in epochs else r
+        replace(r, until=now + r.longest_ms)
+        if r.until is None and r.epoch in epochs and (children or not r.child)
+        else r
         for r in world.requests
     )
     return replace(world, requests=requests)

@@ -16,7 +16,7 @@ ESCALATIONS: Final = table(
                 "Look at the target, then decide with `--effect OP=… --evidence FILE`.",
             ),
             "unproven_sender": (
-                "A process elsewhere may still send, and is not proven dead.",
+                "A process elsewhere, or a dead worker's child process, may still send.",
                 "See that it is dead, `remit esc attest-dead`, and decide one quarantine later.",
             ),
             "conflict": (

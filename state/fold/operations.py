@@ -35,7 +35,7 @@ def _intent(task: Task, entry: Entry) -> Task:
         span_ms=b["span_ms"], tool=b["tool"], resource=b["resource"],
         arguments=MappingProxyType(b["arguments"]), key=b["key"], digest=b["digest"],
         facts=MappingProxyType(b["facts"]), granted=b["granted"],
-        follows_unknown=any(a.undecided for a in operation.attempts),
+        follows_unknown=any(a.undecided for a in operation.attempts), child=b.get("child", False),
     )  # fmt: skip
     operation = replace(
         operation, attempts=(*operation.attempts, attempt), settled=None, known=Known.UNKNOWN, observed=False,

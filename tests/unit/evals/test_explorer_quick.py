@@ -62,6 +62,20 @@ def test_seeded_a_look_that_needs_no_licence(monkeypatch: pytest.MonkeyPatch) ->
     assert any("took effect 2 times" in law for law in broken(read_back()).broken)
 
 
+def test_a_child_that_outlives_its_worker_is_never_sent_beside() -> None:
+    child = Case(name="x", plan=plan(step("a", replace(READ_BACK, child=True))), limits=QUIET)
+    assert explore(child).broken == {}
+
+
+def test_seeded_a_dead_worker_that_licenses_its_child(monkeypatch: pytest.MonkeyPatch) -> None:
+    right = flight.licence
+    monkeypatch.setattr(
+        flight, "licence", lambda task, a, moment: right(task, replace(a, child=False), moment)
+    )
+    child = Case(name="x", plan=plan(step("a", replace(READ_BACK, child=True))), limits=QUIET)
+    assert any("took effect 2 times" in law for law in broken(child).broken)
+
+
 def test_seeded_a_look_that_waits_for_no_quarantine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(flight, "quarantine_left_ms", lambda task, attempt, moment: 0)
     assert any("took effect 2 times" in law for law in broken(read_back()).broken)

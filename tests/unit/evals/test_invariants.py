@@ -390,6 +390,11 @@ def another_quarantine_than_pinned(case: Case) -> None:
 
 
 @spoils(16)
+def another_sender_than_pinned(case: Case) -> None:
+    case.change("intent", child=True)
+
+
+@spoils(16)
 def another_argument_than_pinned(case: Case) -> None:
     case.change("intent", arguments={"number": 6, "thing": THING})
 

@@ -1,5 +1,7 @@
 """What may still land, who can send nothing more, and what a look at the target settles."""
 
+from dataclasses import replace
+
 import pytest
 
 from evals.explorer.plans import plan, step
@@ -34,6 +36,20 @@ def test_who_can_send_nothing_more() -> None:
     assert licence(stated.later(STATE.span_ms - 1)) is Licence.UNPROVEN
     assert licence(stated.later(1)) is Licence.ATTESTED
     assert licence(Run().intent().claim("B").later(10**9)) is Licence.UNPROVEN, "no time proves it"
+
+
+def test_the_death_of_a_worker_proves_nothing_of_the_child_that_sends_for_it() -> None:
+    child = replace(READ_BACK, child=True)
+    run = Run(plan(step("a", child))).intent().later(60_000).claim("A", proven=[1]).later(10**6)
+    assert licence(run) is Licence.UNPROVEN
+    assert flies(run) == [1]
+    assert run.move() == moves.Probe(row=8, op="a/1"), "what was applied may still be seen"
+    run.probe("absent")
+    assert run.move() == moves.Escalate(row=9, reason="unproven_sender", step="a", detail="a/1")
+    assert licence(run.attest(1).later(child.span_ms)) is Licence.ATTESTED
+    assert licence(Run(plan(step("a", child))).sent(UNKNOWN)) is Licence.RETURNED
+    keyed = Run(plan(step("a", replace(NATIVE, child=True)))).intent().claim("A", proven=[1]).later(10_000)
+    assert isinstance(keyed.move(), moves.Send), "the target settles what the child may still send"
 
 
 def test_the_proof_is_of_the_process_that_wrote_that_intent() -> None:

@@ -1,6 +1,7 @@
 # ruff: noqa: E501 - a case is one line of the table
 import pytest
 
+from policies.contract import DedupeKind
 from policies.lint import RULES, lint, worst_case
 from policies.lint.subject import Subject
 from policies.loader import parse_runbook
@@ -123,6 +124,17 @@ def test_a_native_key_needs_a_window():
     )
     edits = next(c[3] for c in CASES if c[0] == "key_window_short")
     assert "key_without_window" in [p.code for p in problems(edited(SERVICE, *edits), tools)]
+
+
+def test_a_child_that_may_outlive_its_worker_is_warned_of_where_no_target_settles_doubles():
+    def warned(name, kind):
+        tools = contracts()
+        dedupe = tools[name].dedupe.model_copy(update={"kind": kind})
+        tools[name] = tools[name].model_copy(update={"child_process": True, "dedupe": dedupe})
+        return [(p.path, p.warning) for p in problems(SERVICE, tools) if p.code == "child_outlives_worker"]
+
+    assert ("steps.0.tool", True) in warned("supervisor.stop", DedupeKind.READ_BACK)
+    assert warned("supervisor.stop", DedupeKind.NATURAL_KEY) == []
 
 
 def test_a_conditional_write_names_its_condition():
