@@ -8,9 +8,10 @@ it as the very text that was sealed.
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol
 
 from state.errors import StateError
 from state.ledger import audit
@@ -40,22 +41,31 @@ def export(ledger: Source, path: Path, *, run: str | None = None) -> int:
 
     The file appears whole or not at all, readable by its owner alone. OSError where it cannot be written.
     """
+    # a file that nobody else made: new, under a name that cannot be guessed, mode 0600
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            count = _write(file, ledger.records(run), run)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return count
+
+
+def _write(file: BinaryIO, records: Iterator[Record], run: str | None) -> int:
     count, digest = 0, hashlib.sha256()
-    part = path.with_name(path.name + ".part")
-    handle = os.open(part, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        head = _line({"export": FORMAT, "run": run})
-        digest.update(head)
-        file.write(head)
-        for table, row in ledger.records(run):
-            line = _line({"table": table, "row": row})
-            digest.update(line)
-            file.write(line)
-            count += 1
-        file.write(_line({"rows": count, "sha256": digest.hexdigest()}))
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    head = _line({"export": FORMAT, "run": run})
+    digest.update(head)
+    file.write(head)
+    for table, row in records:
+        line = _line({"table": table, "row": row})
+        digest.update(line)
+        file.write(line)
+        count += 1
+    file.write(_line({"rows": count, "sha256": digest.hexdigest()}))
+    file.flush()
+    os.fsync(file.fileno())
     return count
 
 

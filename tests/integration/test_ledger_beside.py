@@ -332,6 +332,23 @@ def exported(ledger: SqlLedger, tmp_path: Path) -> Path:
     return target
 
 
+def test_an_export_writes_to_no_file_that_lay_there(ledger: SqlLedger, tmp_path: Path) -> None:
+    target, own = tmp_path / "export.jsonl", tmp_path / "own"
+    own.write_text("mine")
+    (tmp_path / "export.jsonl.part").symlink_to(own)
+    export(ledger, target)
+    assert own.read_text() == "mine"
+    assert target.stat().st_mode & 0o777 == 0o600
+    assert {*tmp_path.glob("*.part")} | {*tmp_path.glob(".*.part")} == {tmp_path / "export.jsonl.part"}
+    with pytest.raises(OSError, match="directory"):
+        export(ledger, own / "below")
+    target.unlink()
+    target.mkdir()
+    with pytest.raises(OSError, match="directory"):
+        export(ledger, target)
+    assert not [*tmp_path.glob(".*.part")], "nothing is left behind"
+
+
 def test_the_first_line_of_an_export_is_under_its_last(exported: Path) -> None:
     assert altered(exported, lambda lines: lines) == []
     lines = exported.read_bytes().splitlines(keepends=True)
