@@ -14,6 +14,10 @@ from policies.cel_syntax import MAX_INTEGER
 
 MAX_TEXT: Final = 65_536
 MAX_ITEMS: Final = 10_000
+_AT_ONCE: Final = 16  # items of a list that cost no more than one step does
+_TEXT_AT_ONCE: Final = 1024  # and characters
+Spend = Callable[[int, int], None]
+"""Takes steps that an operator needs beyond its own, at a column; UnknownError where none are left."""
 _DURATION_PART: Final = re.compile(r"([0-9]{1,12})(ms|us|h|m|s)", re.ASCII)
 _DURATION: Final = re.compile(r"(-?)((?:[0-9]{1,12}(?:ms|us|h|m|s))+)", re.ASCII)
 _UNIT: Final = {"h": "hours", "m": "minutes", "s": "seconds", "ms": "milliseconds", "us": "microseconds"}
@@ -54,7 +58,7 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
 }
 
 
-def _equal(left: Any, right: Any, column: int) -> bool:
+def _equal(left: Any, right: Any, column: int, spend: Spend) -> bool:
     kinds = (_kind(left), _kind(right))
     if "other" in kinds:
         raise UnknownError("a value of a kind that expressions do not know", column)
@@ -63,28 +67,35 @@ def _equal(left: Any, right: Any, column: int) -> bool:
     if kinds[0] != kinds[1]:
         raise UnknownError(f"{kinds[0]} and {kinds[1]} cannot be compared", column)
     if kinds[0] == "list":
-        return len(left) == len(right) and _all_equal(zip(left, right, strict=True), column)
+        return len(left) == len(right) and _all_equal(zip(left, right, strict=True), len(left), column, spend)
     if kinds[0] == "fields":
-        return left.keys() == right.keys() and _all_equal(((left[k], right[k]) for k in left), column)
+        pairs = ((left[k], right[k]) for k in left)
+        return left.keys() == right.keys() and _all_equal(pairs, len(left), column, spend)
     return bool(left == right)
 
 
-def _all_equal(pairs: Iterable[tuple[Any, Any]], column: int) -> bool:
+def _all_equal(pairs: Iterable[tuple[Any, Any]], many: int, column: int, spend: Spend) -> bool:
+    spend(many, column)
     # Every pair is compared, also after one that differs, so that no error is absorbed.
-    return {_equal(left, right, column) for left, right in pairs} <= {True}
+    return {_equal(left, right, column, spend) for left, right in pairs} <= {True}
 
 
-def _contained(item: Any, container: Any, column: int) -> bool:
+def _contained(item: Any, container: Any, column: int, spend: Spend) -> bool:
     if isinstance(container, Mapping):
         if type(item) is not str:
             raise UnknownError("only text can be a field's name", column)
         return item in container
     if not is_list(container):
         raise UnknownError("in needs a list or fields on its right", column)
-    _equal(item, None, column)  # a kind that cannot be compared is an error in an empty list too
-    return True in {_equal(item, candidate, column) for candidate in container}
+    _equal(item, None, column, spend)  # a kind that cannot be compared is an error in an empty list too
+    if type(item) in _SCALARS and {*map(type, container)} <= {type(item), type(None)}:
+        spend(len(container) // _AT_ONCE, column)
+        return item in container
+    spend(len(container), column)
+    return True in {_equal(item, candidate, column, spend) for candidate in container}
 
 
+_SCALARS: Final = frozenset({str, int, bool})
 _ORDERED: Final = frozenset({"integer", "string", "timestamp", "duration"})
 _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "<": operator.lt,
@@ -116,16 +127,22 @@ _ARITHMETIC: Final[dict[tuple[str, str, str], Callable[[Any, Any], Any]]] = {
 }
 
 
-def apply_binary(name: str, left: Any, right: Any, column: int) -> Any:
-    """Compute ``left name right``; UnknownError where it has none."""
+def _copied(kind: str, left: Any, right: Any) -> int:
+    """How many steps it takes to put two lists or texts together; 0 for anything else."""
+    at_once = {"list": _AT_ONCE, "string": _TEXT_AT_ONCE}.get(kind)
+    return 0 if at_once is None else (len(left) + len(right)) // at_once
+
+
+def apply_binary(name: str, left: Any, right: Any, column: int, spend: Spend) -> Any:
+    """Compute ``left name right``; UnknownError where it has none, or takes more steps than are left."""
     if name in ("&&", "||"):
         if type(left) is not bool or type(right) is not bool:
             raise UnknownError(f"{name} needs true or false on both sides", column)
         return (left and right) if name == "&&" else (left or right)
     if name in ("==", "!="):
-        return _equal(left, right, column) is (name == "==")
+        return _equal(left, right, column, spend) is (name == "==")
     if name == "in":
-        return _contained(left, right, column)
+        return _contained(left, right, column, spend)
     kinds = (_kind(left), _kind(right))
     if name in _COMPARE:
         if kinds[0] != kinds[1] or kinds[0] not in _ORDERED:
@@ -134,6 +151,7 @@ def apply_binary(name: str, left: Any, right: Any, column: int) -> Any:
     found = _ARITHMETIC.get((kinds[0], name, kinds[1]))
     if found is None:
         raise UnknownError(f"{kinds[0]} {name} {kinds[1]} means nothing", column)
+    spend(_copied(kinds[0], left, right), column)
     try:
         return _limited(found(left, right), column)
     except ZeroDivisionError:
@@ -161,13 +179,14 @@ def _limited(value: Any, column: int) -> Any:
     return value
 
 
-def apply_function(name: str, arguments: list[Any], column: int) -> Any:
-    """Compute a function or method, the receiver first; UnknownError where it has none."""
+def apply_function(name: str, arguments: list[Any], column: int, spend: Spend) -> Any:
+    """Compute a function or method, the receiver first; UnknownError as of ``apply_binary``."""
     kinds = tuple(_kind(a) for a in arguments)
     if name == "size" and kinds[0] in ("string", "list", "fields"):
         return len(arguments[0])
     if kinds == ("string", "string"):
         text, part = arguments
+        spend((len(text) + len(part)) // _TEXT_AT_ONCE, column)
         if name == "startsWith":
             return text.startswith(part)
         if name == "endsWith":

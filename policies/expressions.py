@@ -120,6 +120,11 @@ class _Evaluation:
         self._bound: dict[str, Any] = {}
         self._steps = MAX_STEPS
 
+    def _spend(self, steps: int, column: int) -> None:
+        self._steps -= steps
+        if self._steps < 0:
+            raise UnknownError(f"takes more than {MAX_STEPS} steps", column)
+
     def of(self, node: Node) -> Any:
         self._steps -= 1
         if self._steps < 0:
@@ -173,10 +178,10 @@ class _Evaluation:
         return apply_unary(node.operator, self.of(node.operand), node.column)
 
     def _binary(self, node: Binary) -> Any:
-        return apply_binary(node.operator, self.of(node.left), self.of(node.right), node.column)
+        return apply_binary(node.operator, self.of(node.left), self.of(node.right), node.column, self._spend)
 
     def _call(self, node: Call) -> Any:
-        return apply_function(node.function, [self.of(a) for a in node.arguments], node.column)
+        return apply_function(node.function, [self.of(a) for a in node.arguments], node.column, self._spend)
 
 
 _EVALUATE: Final[dict[type, Callable[[_Evaluation, Any], Any]]] = {

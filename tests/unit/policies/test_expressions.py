@@ -222,6 +222,37 @@ def test_names_are_paths_with_columns():
     ]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rows.all(x, x in rows)",
+        "rows.all(x, rows == rows)",
+        "numbers.all(x, !(x in negatives))",
+        "numbers.all(x, size(numbers + numbers) > 0)",
+        "numbers.all(x, long.contains(long))",
+        'numbers.all(x, long + "x" != "")',
+    ],
+)
+def test_what_an_operator_compares_or_copies_counts_as_steps(text):
+    values = {
+        "rows": [{"n": n} for n in range(1_000)],
+        "numbers": list(range(5_000)),
+        "negatives": list(range(-MAX_ITEMS, 0)),
+        "long": "x" * 60_000,
+    }
+    answer = compile_expression(text).truth(values)
+    assert (answer.truth, "steps" in answer.reason) == (Truth.UNKNOWN, True), answer
+
+
+def test_lists_as_long_as_those_of_real_targets_are_compared():
+    have, want = [f"group-{n}" for n in range(1_000)], [f"group-{n}" for n in range(500, 1_500)]
+    found = compile_expression("size(want.filter(e, !(e in have)))").value({"have": have, "want": want})
+    assert found.value == 500
+    assert truth("1 in [true]") is Truth.UNKNOWN
+    assert truth('"x" in [null, "x"]') is Truth.TRUE
+    assert truth("true in [false, null]") is Truth.FALSE
+
+
 def test_evaluation_is_bounded():
     values = {"list": list(range(MAX_ITEMS))}
     nested = "list.all(x, list.all(y, x >= 0))"
