@@ -13,7 +13,7 @@ import pytest
 from evals.storm.disk import Disk
 from state.entry import Kind
 from state.errors import StorageError, UnknownCommitError
-from state.ledger.sql import sqlite
+from state.ledger.sql.lock import keeper_of
 from state.ledger.sql.opening import open_ledger
 from state.ledger.sql.store import SqlLedger
 from tests.ledger_kit import CODE, Chain, project
@@ -150,11 +150,11 @@ def test_who_keeps_the_others_from_writing_is_said(tmp_path: Path, monkeypatch: 
         assert process.stdout.readline() == b"held\n"
         process.send_signal(SIGSTOP)
         try:
-            with pytest.raises(UnknownCommitError, match="no answer") as refused:
+            with pytest.raises(StorageError, match="not free") as refused:
                 Chain(ledger, "r2").create()
         finally:
             process.kill()
     if Path("/proc/locks").exists():
         assert f"held by process {process.pid}, which is stopped" in str(refused.value)
-    assert sqlite.holder_of(0, proc=tmp_path) == ""
+    assert keeper_of(0, proc=tmp_path) is None
     ledger.close()

@@ -95,6 +95,14 @@ def _is_new(cursor: DBAPICursor) -> bool:
 
 def _begin(writer: Writing, database: Database, key: bytes | None) -> None:
     """Note the key of a new ledger, and begin its tallies, unless another process was first."""
+    writer.lock()  # for a bounded time, which ``begin`` alone does not promise
+    try:
+        _begin_locked(writer, database, key)
+    finally:
+        writer.unlock()
+
+
+def _begin_locked(writer: Writing, database: Database, key: bytes | None) -> None:
     cursor = writer.begin()
     try:
         if not _marks(cursor):

@@ -138,9 +138,8 @@ class PostgresWriter:
         """Rows changed by this writer so far."""
         return self._before + (0 if self._cursor is None else self._cursor.changed)
 
-    def holder(self) -> str:
-        """Nothing: nobody keeps the others of this database from writing."""
-        return ""
+    def keeper(self) -> None:
+        """Nobody: the server ends the transaction of a process that is stopped."""
 
     def reopen(self) -> None:
         """Drop the connection; the next ``begin`` makes a new one."""

@@ -1,6 +1,6 @@
 """What is true of SQLite alone: how its file is opened, locked and written, and what its triggers refuse."""
 
-import fcntl
+import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -16,11 +16,13 @@ from state.errors import StorageError
 from state.ledger.port import Finding
 from state.ledger.sql import standing
 from state.ledger.sql.guards import GUARDS, Guard
+from state.ledger.sql.lock import Keeper, Lock
 from state.ledger.sql.schema import metadata
 
 BUSY_MS: Final = 5_000
 PAGE_BYTES: Final = 8192
 CACHED_STATEMENTS: Final = 512
+_CLOSING_S: Final = 2.0
 
 
 def _trigger(name: str, guard: Guard) -> str:
@@ -64,20 +66,6 @@ def create_file(path: Path) -> None:
         raise StorageError(f"cannot open {path}: {error.strerror}") from error
 
 
-def holder_of(inode: int, proc: Path = Path("/proc")) -> str:
-    """Say which process has the file of that inode under ``flock``, as far as the kernel shows it here."""
-    try:
-        for line in (proc / "locks").read_text(encoding="ascii").splitlines():
-            _, kind, _, _, pid, file, *_ = line.split()
-            if kind == "FLOCK" and file.rpartition(":")[2] == str(inode):
-                stat = (proc / pid / "stat").read_text(encoding="utf-8")
-                stopped = stat.rpartition(")")[2].split()[0] in ("T", "t")
-                return f"process {pid}" + (", which is stopped: continue it or end it" if stopped else "")
-    except (OSError, ValueError, IndexError):
-        pass
-    return ""
-
-
 class SqliteWriter:
     """The writing connection of one process: WAL, synchronous FULL, behind ``flock`` on a side file.
 
@@ -90,43 +78,51 @@ class SqliteWriter:
         self._cursor: sqlite3.Cursor | None = None
         self._settled = False  # nothing is in the log that was there before this connection
         try:
-            self._lock = os.open(
-                path.with_name(path.name + "-lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600
-            )
+            self._lock = Lock(path.with_name(path.name + "-lock"))
         except OSError as error:
             raise StorageError(f"cannot open the lock of {path}: {error.strerror}") from error
-        self._locked = False
         try:
-            self.lock()
             self._connection = self._open()
         except sqlite3.Error as error:
-            os.close(self._lock)
+            self._lock.close()
             raise StorageError(f"cannot open {path}: {error}") from error
-        self.unlock()
+        except BaseException:
+            self._lock.close()
+            raise
 
     def lock(self) -> None:
-        """Wait until no other process writes, and keep it so."""
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
-        self._locked = True
+        """Wait until no other process writes, and keep it so; StorageError where that takes too long."""
+        self._lock.take_within()
 
     def unlock(self) -> None:
         """Let the next process write; nothing happens where the lock is not held."""
-        if self._locked:
-            self._locked = False
-            fcntl.flock(self._lock, fcntl.LOCK_UN)
+        self._lock.release()
 
     def _open(self) -> sqlite3.Connection:
         connection = _connect(self._path)
         try:
-            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-            connection.execute("PRAGMA journal_mode = WAL")
+            # A database that is one already is opened without the lock: whoever has it may be stopped.
+            if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+                self._make(connection)
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA recursive_triggers = ON")
-        except sqlite3.Error:
+        except BaseException:
             connection.close()
             raise
         self._cursor, self._settled = connection.cursor(), False
         return connection
+
+    def _make(self, connection: sqlite3.Connection) -> None:
+        """Give a new database its form, one process at a time."""
+        held = self._lock.held
+        if not held:
+            self.lock()
+        try:
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            connection.execute("PRAGMA journal_mode = WAL")
+        finally:
+            if not held:
+                self.unlock()
 
     @property
     def raw(self) -> sqlite3.Connection:
@@ -138,18 +134,16 @@ class SqliteWriter:
         return cast("DBAPICursor", self._connection.cursor())
 
     def begin(self) -> DBAPICursor:
-        """Take the lock, then BEGIN IMMEDIATE: a deferred one cannot become a writer safely."""
-        self.lock()
+        """Take the lock, then BEGIN IMMEDIATE: a deferred one cannot become a writer safely.
+
+        This waits for a stopped process as long as it is stopped: whoever asks bounds their own wait.
+        """
+        self._lock.take()
         return self._begin()
 
     def begin_if_free(self) -> DBAPICursor | None:
         """Do the same where the lock is free; None where another process has it."""
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return None
-        self._locked = True
-        return self._begin()
+        return self._begin() if self._lock.take_if_free() else None
 
     def _begin(self) -> DBAPICursor:
         if self._cursor is None:
@@ -190,19 +184,23 @@ class SqliteWriter:
         finally:
             self.unlock()
 
-    def holder(self) -> str:
-        """Say which process of this host holds the lock, and whether it is stopped; empty where unknown."""
-        return "" if self._locked else holder_of(os.fstat(self._lock).st_ino)
+    def keeper(self) -> Keeper | None:
+        """Which other process of this host has the lock, and whether it is stopped; None where unknown."""
+        return self._lock.keeper()
 
     def close(self) -> None:
-        """Close under the lock, since the last to close makes the last checkpoint."""
-        self.lock()
+        """Close under the lock, since the last to close makes the last checkpoint.
+
+        Where it is not to be had, another process is at work and not the last.
+        """
         try:
+            with contextlib.suppress(StorageError):
+                self._lock.take_within(_CLOSING_S)
             self._cursor = None
             self._connection.close()
         finally:
             self.unlock()
-            os.close(self._lock)
+            self._lock.close()
 
 
 class Sqlite:

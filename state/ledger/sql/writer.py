@@ -11,14 +11,14 @@ import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from queue import Empty, SimpleQueue
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, NoReturn, Protocol, TypeVar
 
 from sqlalchemy.engine.interfaces import DBAPICursor
 
 from state.errors import StateError, StorageError, UnknownCommitError
+from state.ledger.sql.lock import LOOK_EVERY_S, PATIENCE_S, Keeper, waited
 
 MOST_TOGETHER: Final = 256
-PATIENCE_S: Final = 60.0
 
 T = TypeVar("T")
 Job = Callable[[DBAPICursor], T]
@@ -45,8 +45,8 @@ class WriteConnection(Protocol):
     def reopen(self) -> None:
         """Drop the connection and make a new one."""
 
-    def holder(self) -> str:
-        """Say which process keeps the others from writing; empty where this cannot be told."""
+    def keeper(self) -> Keeper | None:
+        """Which other process keeps us from writing; None where nobody does, or it cannot be told."""
 
     def close(self) -> None:
         """Close for good."""
@@ -77,13 +77,12 @@ class _Waiting:
         self._error = error
         self._answered.release()
 
-    def result(self, patience_s: float, holder: Callable[[], str]) -> Any:
-        if not self._answered.acquire(timeout=patience_s):
-            if self.take():
-                raise StorageError(
-                    f"the database was not free for {patience_s:g} s{holder()}; nothing was stored"
-                )
-            raise UnknownCommitError(f"the database gave no answer for {patience_s:g} s{holder()}")
+    def answered(self, within_s: float) -> bool:
+        """Wait so long for the answer; whether it is there. To be asked until it is, and not again."""
+        return self._answered.acquire(timeout=within_s)
+
+    def result(self) -> Any:
+        """The answer, once it is there: what the job returned, or the error in its place."""
         if self._error is not None:
             raise self._error
         return self._value
@@ -101,7 +100,7 @@ class Writer:
         self._using = threading.Lock()  # over the connection
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._closing = threading.Lock()
-        self._closed = False
+        self._closed = self._gave_up = False
         self._thread = threading.Thread(target=self._serve, name="ledger-writer", daemon=True)
         self._thread.start()
 
@@ -109,18 +108,27 @@ class Writer:
         """Do ``job`` in a transaction. Its refusal, StorageError (nothing stored), or UnknownCommitError."""
         waiting = _Waiting(job)
         if self._alone(waiting):
-            value: T = waiting.result(0, self._holder)
+            value: T = waiting.result()
             return value
         with self._closing:
             if self._closed:
                 raise StorageError("the ledger is closed")
             self._queue.put(waiting)
-        answer: T = waiting.result(self._patience_s, self._holder)
+        if not self._waited(waiting.answered):
+            self._give_up(waiting)
+        answer: T = waiting.result()
         return answer
 
-    def _holder(self) -> str:
-        said = self._connection.holder()
-        return f" (held by {said})" if said else ""
+    def _waited(self, done: Callable[[float], bool]) -> bool:
+        return waited(done, self._connection.keeper, patience_s=self._patience_s, look_s=LOOK_EVERY_S)
+
+    def _give_up(self, waiting: _Waiting) -> NoReturn:
+        keeper = self._connection.keeper()
+        by = f" (held by {keeper})" if keeper else ""
+        if waiting.take():
+            self._gave_up = True
+            raise StorageError(f"the database was not free to write{by}; nothing was stored")
+        raise UnknownCommitError(f"the database gave no answer for {self._patience_s:g} s{by}")
 
     def close(self) -> None:
         """Finish what waits, then close the connection. Closing twice is closing once."""
@@ -128,7 +136,14 @@ class Writer:
             if not self._closed:
                 self._closed = True
                 self._queue.put(None)
-        self._thread.join(self._patience_s)
+        if self._gave_up:  # then the thread waits still, for who knows how long
+            self._ended(LOOK_EVERY_S)
+        else:
+            self._waited(self._ended)
+
+    def _ended(self, within_s: float) -> bool:
+        self._thread.join(within_s)
+        return not self._thread.is_alive()
 
     def _alone(self, waiting: _Waiting) -> bool:
         """Do the job here and now, where nobody else writes or waits; whether it was done."""
@@ -157,24 +172,43 @@ class Writer:
     def _serve(self) -> None:
         ending = False
         while not ending:
-            found = self._queue.get()
+            first = self._queue.get()
             with self._using:  # whoever comes while somebody else writes waits in the queue
-                batch: list[_Waiting] = []
-                while True:
-                    if found is None:
-                        ending = True
-                    elif found.take():
-                        batch.append(found)
-                    if ending or len(batch) >= MOST_TOGETHER:
-                        break
-                    try:
-                        found = self._queue.get_nowait()
-                    except Empty:
-                        break
-                if batch:
-                    self._together(batch)
+                ending = self._serve_from(first)
                 if ending:
                     self._connection.close()
+
+    def _serve_from(self, first: _Waiting | None) -> bool:
+        """Begin, and only then take what waits: nobody's job has begun while another process writes."""
+        cursor, failed = None, None
+        if first is not None:
+            try:
+                cursor = self._connection.begin()
+                self._gave_up = False
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is answered to whoever asked
+                failed = error
+        batch, ending = self._gathered(first)
+        if failed is not None:
+            self._apart(batch, failed)
+        elif batch:
+            self._together(batch, cursor)
+        elif cursor is not None:
+            self._take_back()
+        return ending
+
+    def _gathered(self, found: _Waiting | None) -> tuple[list[_Waiting], bool]:
+        """Take ``found`` and what else waits by now; whether the end of all is among it."""
+        batch: list[_Waiting] = []
+        while found is not None:
+            if found.take():
+                batch.append(found)
+            if len(batch) >= MOST_TOGETHER:
+                return batch, False
+            try:
+                found = self._queue.get_nowait()
+            except Empty:
+                return batch, False
+        return batch, True
 
     def _together(self, batch: Sequence[_Waiting], cursor: DBAPICursor | None = None) -> None:
         """Do the jobs in one transaction, which has begun where its ``cursor`` is given."""
@@ -219,6 +253,8 @@ class Writer:
     def _apart(self, batch: Sequence[_Waiting], error: Exception) -> None:
         """Try the jobs of a failed transaction one by one; the only one of its own gets the error."""
         self._take_back()
+        if not batch:
+            return
         if len(batch) > 1:
             for waiting in batch:
                 self._together([waiting])
