@@ -44,7 +44,14 @@ def _windowed(case: Case) -> bool:
 
 _NOTHING: Final = Limits(crashes=0, decisions=0, blind=0, lies=0, refusals=0, hosts="A")
 _OUTCOMES: Final = replace(
-    _NOTHING, lies=ENDLESS, sick=ENDLESS, refusals=ENDLESS, blind=ENDLESS, unsent=1, others=1, pauses=1
+    _NOTHING,
+    lies=ENDLESS,
+    sick=ENDLESS,
+    refusals=ENDLESS,
+    blind=ENDLESS,
+    unsent=ENDLESS,
+    others=ENDLESS,
+    pauses=ENDLESS,
 )
 _LOST: Final = replace(_NOTHING, crashes=1, decisions=1, hosts="AB")
 

@@ -79,10 +79,18 @@ def _signature(book: Book, start: Start) -> Hashable:
         texts = [check.expect for check in checks]
         if sent.probe is not None:
             texts += [sent.probe.applied_when, sent.probe.absent_when]
-        said += [book.said(text, sent.look(shown)) for shown in (sent.before, sent.after) for text in texts]
+        said += [
+            _counted(book, text, sent.look(shown)) for shown in (sent.before, sent.after) for text in texts
+        ]
     completion = [check.expect for check in book.runbook.completion]
-    said += [book.said(t, Look(start=start, shown=shown)) for shown in walked.states for t in completion]
+    said += [_counted(book, t, Look(start=start, shown=shown)) for shown in walked.states for t in completion]
     return tuple(said)
+
+
+def _counted(book: Book, text: str, look: Look) -> Said:
+    """What an expression says, where it reads only what some model tells."""
+    tools = {tool for tool, _ in book.fields_read(text)}
+    return Said.TRUSTED if tools - book.modelled else book.said(text, look)
 
 
 class ModelledSight:
@@ -186,8 +194,7 @@ class ModelledSight:
 
     def _said(self, text: str, look: Look) -> Said:
         """What an expression says; nothing that a read without a model shows is counted on, even at first."""
-        tools = {tool for tool, _ in self._book.fields_read(text)}
-        return Said.TRUSTED if tools - self._book.modelled else self._book.said(text, look)
+        return _counted(self._book, text, look)
 
     def _set_fields(self, contract: ToolContract) -> frozenset[tuple[str, str]]:
         return frozenset(

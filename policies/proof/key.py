@@ -20,7 +20,7 @@ from policies.proof.scene import Scene, clock_on
 from policies.situation import Situation
 from state.instants import seconds_between
 from state.outcome import Outcome
-from state.task import Attempt, CheckState, Condition, Direction, Operation, Status
+from state.task import Attempt, CheckState, Condition, Direction, Escalation, Operation, Status
 
 _FOREVER_MS: Final = 10**8
 _TICK_MS: Final = 1_000
@@ -109,9 +109,8 @@ def _over(s: Situation, scene: Scene) -> tuple[Any, ...] | None:
         given_up = tuple(sorted({o.slot for o in task.forward if o.status is Status.LEFT}, key=str))
         return (
             task.closed, task.direction, world.cells, world.landed, world.shown, world.woken,
-            tuple((r.op, r.condition - world.version(r.resource)) for r in world.requests),
+            tuple((r.op, _behind(r.condition, world.version(r.resource))) for r in world.requests),
             given_up, tuple(sorted(task.left_slots, key=str)), s.unresolved() is not None,
-            task.writes_used(), task.granted,
         )  # fmt: skip
     idle = not (left.decisions or left.repairs or left.idle or left.crashes or scene.posted)
     if task.open_escalation is not None and idle and not world.requests and s.unresolved() is None:
@@ -123,10 +122,18 @@ def _settled(operation: Operation, s: Situation, scene: Scene) -> bool:
     """Nothing of it is in flight, and no rule looks at more of it than its place and its effect."""
     if not _decided(operation) or any(r.op == operation.id for r in scene.world.requests):
         return False
-    if s.task.direction is Direction.COMPLETING and not scene.left.decisions:
+    if operation.undoes is None and _never_forward_again(s, scene):
         return True
     newest = s.operations(s.slot_of(operation))[-1]
     return operation.status is not Status.OPEN or newest.id != operation.id
+
+
+def _never_forward_again(s: Situation, scene: Scene) -> bool:
+    """No forward operation is open any more, nor will one be: a decision leads back only without effects."""
+    task = s.task
+    if task.direction is not Direction.COMPLETING:
+        return task.direction is Direction.ROLLING_BACK
+    return not scene.left.decisions or any(_decided(o) and o.has_effect for o in task.forward)
 
 
 def _decided(operation: Operation) -> bool:
@@ -144,8 +151,8 @@ def _run(s: Situation, case: Case, kept: _Kept) -> tuple[Any, ...]:
         tuple(sorted(task.left_slots, key=str)), task.cancel is not None, task.paused, task.granted,
         task.grant_open, task.initial.get("shown"),
         task.idle_claims if case.limits.poison else 0,
-        None if newest is None else (newest.reason, newest.step, newest.row),
-        None if decision is None else (decision.choice, decision.carried_out),
+        None if newest is None or _carried_out(newest) else (newest.reason, newest.step, newest.row),
+        None if decision is None else decision.carried_out or decision.choice,
         s.longest_lag_left_ms(),
         task.decided,
         kept.name(task.denial.op) if task.denial else None, task.waiting.reason if task.waiting else None,
@@ -159,6 +166,10 @@ def _run(s: Situation, case: Case, kept: _Kept) -> tuple[Any, ...]:
         if known else None,
         min(task.rereads, case.rereads),
     )  # fmt: skip
+
+
+def _carried_out(escalation: Escalation) -> bool:
+    return escalation.decision is not None and escalation.decision.carried_out
 
 
 def _left(at: str | None, moment: Moment) -> int:
@@ -183,11 +194,17 @@ def _operation(operation: Operation, kept: _Kept, case: Case, undone: int | None
         s.backoff_left_ms(operation, slot),
         sum(a.counts and not a.granted for o in s.operations(slot) for a in o.attempts),
         0 if until is None else _since(first.at, moment, until),
-        first.facts["version"] - scene.world.version(case.resource(operation.slot)), first.facts["shown"],
+        _behind(first.facts["version"], scene.world.version(case.resource(operation.slot))),
+        first.facts["shown"],
         _answered(operation, s),
         tuple(_undecided(a, scene) for a in operation.attempts if a.undecided),
         scene.world.times(operation.id), operation.id in scene.world.woken,
     )  # fmt: skip
+
+
+def _behind(condition: int, version: int) -> bool:
+    """Whether the version that a write asks for is gone; none ever comes back."""
+    return condition != version
 
 
 def _alike(outcome: Outcome | None) -> Outcome | None:
@@ -233,12 +250,26 @@ def _undecided(attempt: Attempt, scene: Scene) -> tuple[Any, ...]:
 
 def _looks(s: Situation, scene: Scene, case: Case, kept: _Kept) -> tuple[Any, ...]:
     task = s.task
+    if task.escalation is not None and not _carried_out(task.escalation):
+        return ()  # with the decision all of it is read afresh
     firm = not (scene.left.crashes or scene.left.judged or task.rejudged)  # nothing makes it be read again
-    scopes = sorted((scope, states) for scope, states in task.checks.items() if scope not in kept.settled)
+    forward = task.direction is Direction.FORWARD
+    due = _due_scopes(s) if forward else ""
+    scopes = sorted(
+        (scope, states)
+        for scope, states in task.checks.items()
+        if scope not in kept.settled and (not scope.startswith("due:") or (due and scope.startswith(due)))
+    )
     return (
         tuple((kept.name(scope), _checks(scope, states, s, case, firm=firm)) for scope, states in scopes),
-        tuple((name, _condition(c, s)) for name, c in sorted(task.conditions.items())),
+        tuple((name, _condition(c, s)) for name, c in sorted(task.conditions.items())) if forward else (),
     )
+
+
+def _due_scopes(s: Situation) -> str:
+    """How the scopes begin that are still asked of what is due."""
+    slot = s.open_slot()
+    return "" if slot is None else f"due:{slot.op_id(0).removesuffix('0')}"
 
 
 def _condition(condition: Condition, s: Situation) -> tuple[Any, ...] | None:
@@ -288,13 +319,13 @@ def _between(earlier: str | None, later: str, enough: int) -> int:
 def _world(scene: Scene, kept: _Kept) -> tuple[Any, ...]:
     world, now, name = scene.world, scene.now, kept.name
     flying = sorted(
-        (name(r.op), r.condition - world.version(r.resource), r.paused, r.epoch if r.until is None else 0,
+        (name(r.op), _behind(r.condition, world.version(r.resource)), r.paused, r.epoch if r.until is None else 0,
          -1 if r.until is None else r.until - now)
         for r in world.requests
     )  # fmt: skip
     return (
         world.cells,
-        frozenset(op.rpartition("/")[0] for op, _ in world.landed),
+        frozenset(op.rpartition("/")[0] for op, _ in world.landed if not op.startswith("undo:")),
         frozenset(op.rpartition("/")[0] for op in world.woken),
         tuple(flying),
         tuple(
