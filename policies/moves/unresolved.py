@@ -5,6 +5,7 @@ from policies.checks import Standing
 from policies.move import Escalate, Move, Observe, Probe, Send, Wait
 from policies.moves.ends import held_back
 from policies.moves.next_write import unconfirmed
+from policies.moves.open_operation import MAX_UNPAID
 from policies.situation import Situation, Slot
 from state.outcome import Known, Outcome
 from state.task import Operation
@@ -41,6 +42,7 @@ def _may_send_again(s: Situation, operation: Operation, slot: Slot) -> bool:
         or (s.task.denial is not None and s.task.denial.op == operation.id)
         or not flight.settles_doubles(s.task, operation, slot.write, s.moment)
         or not (s.step_left(slot) or s.task.grant_open)
+        or s.unpaid_in_a_row(operation) >= MAX_UNPAID  # the desk's own fault: not for ever
     ):
         return False
     if operation.undoes is not None:

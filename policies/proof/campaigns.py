@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Final
 
 from policies.contract import DedupeKind
+from policies.moves.humans import MAX_IDLE_CLAIMS
 from policies.proof.case import ENDLESS, Case, Limits
 
 
@@ -23,13 +24,17 @@ class Depth(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Campaign:
-    """One set of disturbances. ``says``: in words; ``needs``: which cases it is for; ``mode``: of the run."""
+    """One set of disturbances. ``says``: in words; ``needs``: which cases it is for; ``mode``: of the run.
+
+    ``beginnings``: from how many it is explored; None: from all.
+    """
 
     name: str
     says: str
     limits: Limits
     depth: Depth = Depth.FULL
     mode: str = "delegated"
+    beginnings: int | None = 1
     needs: Callable[[Case], bool] = lambda case: True  # noqa: ARG005
 
 
@@ -50,8 +55,8 @@ _OUTCOMES: Final = replace(
     refusals=ENDLESS,
     blind=ENDLESS,
     unsent=ENDLESS,
-    others=ENDLESS,
-    pauses=ENDLESS,
+    others=1,
+    pauses=1,
 )
 _LOST: Final = replace(_NOTHING, crashes=1, decisions=1, hosts="AB")
 
@@ -65,18 +70,29 @@ CAMPAIGNS: Final = (
     Campaign(
         name="models",
         says="every move that a model may put before the rules', and what it may say in vain",
-        limits=replace(_NOTHING, judged=2, sick=1, blind=ENDLESS, refusals=1),
+        limits=replace(_NOTHING, judged=1, blind=ENDLESS, refusals=1),
         depth=Depth.QUICK,
+    ),
+    Campaign(
+        name="beginnings",
+        says="every state that the run may find, and every outcome",
+        limits=replace(_OUTCOMES, sick=1, blind=1, pauses=0, unsent=0, others=0),
+        beginnings=None,
+    ),
+    Campaign(
+        name="desk faults",
+        says="the target does not let remit in, as often as it likes, beside lost answers",
+        limits=replace(_NOTHING, pauses=ENDLESS),
     ),
     Campaign(
         name="crash",
         says="a worker lost at every point, seen dead, alive or paused elsewhere; one human decision",
-        limits=replace(_LOST, blind=1, refusals=1),
+        limits=replace(_LOST, blind=1),
     ),
     Campaign(
         name="crash and a target that lies",
-        says="the same, beside an answer of success without an effect and a check that fails",
-        limits=replace(_LOST, lies=1, sick=1),
+        says="the same, beside an answer of success without an effect",
+        limits=replace(_LOST, lies=1),
     ),
     Campaign(
         name="two decisions",
@@ -84,14 +100,24 @@ CAMPAIGNS: Final = (
         limits=replace(_NOTHING, decisions=2, repairs=1, refusals=1),
     ),
     Campaign(
+        name="cancelled",
+        says="a cancel at every point, beside a lost worker",
+        limits=replace(_LOST, decisions=0, cancels=1),
+    ),
+    Campaign(
         name="held back",
-        says="a cancel, and the stop switch or a pause, at every point, beside a lost worker",
-        limits=replace(_LOST, cancels=1, holds_back=1),
+        says="the stop switch or a pause at every point, a cancel, and one human decision",
+        limits=replace(_NOTHING, decisions=1, cancels=1, holds_back=1),
+    ),
+    Campaign(
+        name="lost again and again",
+        says="a worker lost at the very beginning, until the run is called stuck",
+        limits=replace(_NOTHING, crashes=MAX_IDLE_CLAIMS + 1, poison=True),
     ),
     Campaign(
         name="denied",
         says="a withdrawn delegation, a deadline and budgets that run out at every point; one decision",
-        limits=replace(_NOTHING, decisions=1, denials=1, late=1, crowded=1, pauses=1),
+        limits=replace(_NOTHING, decisions=1, denials=1, late=1, crowded=1),
     ),
     Campaign(
         name="confirm",
@@ -125,4 +151,4 @@ def campaigns_of(case: Case, depth: Depth) -> Iterator[Campaign]:
 
 def under(case: Case, campaign: Campaign) -> Case:
     """The case under a campaign."""
-    return replace(case, limits=campaign.limits, mode=campaign.mode)
+    return replace(case, limits=campaign.limits, mode=campaign.mode, beginnings=campaign.beginnings)

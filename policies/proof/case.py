@@ -37,6 +37,9 @@ class Limits:
     judged: int = 0  # a model puts its own move before the rules'
 
 
+CALM: Final = Limits(crashes=0, decisions=0, blind=0, lies=0, refusals=0)
+
+
 def fewer(times: int) -> int:
     """What is left of a limit once it was drawn on."""
     return times if times >= ENDLESS else times - 1
@@ -48,7 +51,8 @@ class Case:
 
     ``items``: how many items each ``for_each`` has; ``resources``: what a place writes to, by default one of
     its own; ``names``: the unique name that a creating write takes there; ``conflicts``: steps that look for
-    a conflict before their first send; ``rereads``: looks that a model may ask for.
+    a conflict before their first send; ``rereads``: looks that a model may ask for; ``window``: steps
+    that are disturbed, empty for all of them; ``beginnings``: from how many it is explored, the most telling first.
     """
 
     name: str
@@ -61,6 +65,8 @@ class Case:
     conflicts: frozenset[str] = frozenset()
     rereads: int = 1
     given: Sight | None = None
+    window: frozenset[str] = frozenset()
+    beginnings: int | None = None
 
     @cached_property
     def sight(self) -> Sight:
@@ -128,6 +134,13 @@ class Case:
         """``limits.writes`` may run out before the budgets of the steps do."""
         worst = sum(self.plan.steps_by_id[p[0]].write.budget + 1 for p in self.places)
         return self.plan.writes < worst
+
+    @cached_property
+    def turns_by_itself(self) -> bool:
+        """The runbook rolls back without a human who says so."""
+        return self.plan.on_exhausted == "roll_back" or any(
+            step.on_refused == "roll_back" for step in self.plan.steps
+        )
 
     @cached_property
     def attempts_bind(self) -> bool:

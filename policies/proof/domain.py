@@ -19,7 +19,7 @@ from policies.proof.sight import Place, Question, Trust
 from policies.proof.starts import Shown, Start, starts
 from policies.proof.trust import trusted_of
 from policies.proof.walk import recorded, walk
-from policies.runbook import Runbook
+from policies.runbook import Precondition, Runbook
 from policies.step import Check, Rollback
 from state import canonical
 
@@ -46,14 +46,17 @@ def sight_of(
         if book.modelled and found.kept:
             trusted += ("no beginning has as many items as are explored: the exploration trusts all",)
         return Trust(plan=trust.plan, peers=trust.peers, trusted=trusted)
-    alike: dict[Hashable, Start] = {}
+    alike: dict[tuple[Hashable, ...], Start] = {}
     for start in fitting:
         alike.setdefault(_signature(book, start), start)
-    chosen = [*list(alike.values())[:MAX_BEGINNINGS]]
+    telling = sorted(alike, key=_told_apart, reverse=True)  # sorted is stable: else as they were found
+    chosen = [alike[signature] for signature in telling[:MAX_BEGINNINGS]]
     if len(alike) > len(chosen):
         trusted += (f"of {len(alike)} kinds of beginnings {len(chosen)} are explored; all are evaluated",)
-    order = (found.refused.get(condition.id) for condition in runbook.preconditions)
-    refused = [start for start in order if start is not None and _fits(start, counts)]
+    order = ((c, found.refused.get(c.id)) for c in runbook.preconditions)
+    refused = [
+        start for c, start in order if start is not None and _fits(start, counts) and _is_told(book, c)
+    ]
     return ModelledSight(book, trust, trusted, tuple(chosen), tuple(refused[:1]))
 
 
@@ -70,7 +73,19 @@ def _fits(start: Start, counts: Mapping[str, int]) -> bool:
     return all(len(start.items[step] or ()) == count for step, count in counts.items())
 
 
-def _signature(book: Book, start: Start) -> Hashable:
+def _is_told(book: Book, condition: Precondition) -> bool:
+    """Whether a precondition reads only what some model tells: else the exploration takes it on trust."""
+    if condition.tool is not None or condition.for_each is not None:
+        return False
+    return {tool for tool, _ in book.fields_read(condition.expect)} <= book.modelled
+
+
+def _told_apart(signature: tuple[Hashable, ...]) -> int:
+    """How many probes and checks say something else once their write was applied."""
+    return sum(isinstance(said, tuple) and said[0] != said[1] for said in signature)
+
+
+def _signature(book: Book, start: Start) -> tuple[Hashable, ...]:
     """Everything that the expressions say on the way through a whole run from here."""
     walked = walk(book, start)
     said: list[Hashable] = [len(walked.sent), walked.stopped is None]
@@ -79,9 +94,8 @@ def _signature(book: Book, start: Start) -> Hashable:
         texts = [check.expect for check in checks]
         if sent.probe is not None:
             texts += [sent.probe.applied_when, sent.probe.absent_when]
-        said += [
-            _counted(book, text, sent.look(shown)) for shown in (sent.before, sent.after) for text in texts
-        ]
+        looks = [sent.look(shown) for shown in (sent.before, sent.after)]
+        said += [tuple(_counted(book, text, look) for look in looks) for text in texts]
     completion = [check.expect for check in book.runbook.completion]
     said += [_counted(book, t, Look(start=start, shown=shown)) for shown in walked.states for t in completion]
     return tuple(said)

@@ -12,15 +12,17 @@ from itertools import takewhile
 from typing import Any, Final
 
 from policies import flight
-from policies.checks import Standing
+from policies.checks import Standing, view
 from policies.moment import Moment
-from policies.plan import CheckPlan
+from policies.moves.before_write import MAX_READ_TRIES
+from policies.plan import CheckPlan, PreconditionPlan
 from policies.proof.case import Case
 from policies.proof.scene import Scene, clock_on
+from policies.proof.windows import is_behind
 from policies.situation import Situation
 from state.instants import seconds_between
 from state.outcome import Outcome
-from state.task import Attempt, CheckState, Condition, Direction, Escalation, Operation, Status
+from state.task import Attempt, CheckState, Direction, Escalation, Operation, Status
 
 _FOREVER_MS: Final = 10**8
 _TICK_MS: Final = 1_000
@@ -50,7 +52,16 @@ def key_of(scene: Scene, case: Case, names: Names) -> tuple[int, ...]:
         -1,
         short(_looks(s, scene, case, kept)),
         short(_world(scene, kept)),
-        short((scene.left, scene.hosts[-1], scene.posted, scene.stopped, scene.withdrawn, scene.crowded)),
+        short(
+            (
+                None if is_behind(s, case) else scene.left,
+                scene.hosts[-1],
+                scene.posted,
+                scene.stopped,
+                scene.withdrawn,
+                scene.crowded,
+            )
+        ),
     )
 
 
@@ -133,7 +144,9 @@ def _never_forward_again(s: Situation, scene: Scene) -> bool:
     task = s.task
     if task.direction is not Direction.COMPLETING:
         return task.direction is Direction.ROLLING_BACK
-    return not scene.left.decisions or any(_decided(o) and o.has_effect for o in task.forward)
+    newest = task.escalation
+    pending = newest is not None and newest.decision is not None and not _carried_out(newest)
+    return not (scene.left.decisions or pending) or any(_decided(o) and o.has_effect for o in task.forward)
 
 
 def _decided(operation: Operation) -> bool:
@@ -262,7 +275,7 @@ def _looks(s: Situation, scene: Scene, case: Case, kept: _Kept) -> tuple[Any, ..
     )
     return (
         tuple((kept.name(scope), _checks(scope, states, s, case, firm=firm)) for scope, states in scopes),
-        tuple((name, _condition(c, s)) for name, c in sorted(task.conditions.items())) if forward else (),
+        tuple(_condition(p, s) for p in s.plan.preconditions) if forward else (),
     )
 
 
@@ -272,25 +285,37 @@ def _due_scopes(s: Situation) -> str:
     return "" if slot is None else f"due:{slot.op_id(0).removesuffix('0')}"
 
 
-def _condition(condition: Condition, s: Situation) -> tuple[Any, ...] | None:
-    task = s.task
-    if condition.seq <= task.tries_since:
+def _condition(precondition: PreconditionPlan, s: Situation) -> tuple[Any, ...] | None:
+    task, condition = s.task, s.task.conditions.get(precondition.id)
+    if condition is None or condition.seq <= task.tries_since:
         return None  # it is read again from the start
     current = condition.seq > task.read_since
     if condition.verdict == "pass":
         return (current,)
-    return (condition.verdict, condition.tries, current, _since(condition.at, s.moment, _TICK_MS))
+    tries, unknown = precondition.tries, condition.verdict == "unknown"
+    asked_again = condition.tries < (max(tries, MAX_READ_TRIES) if unknown else tries)  # whatever it said
+    return (
+        asked_again or condition.verdict,
+        condition.tries,
+        current,
+        _since(condition.at, s.moment, _TICK_MS),
+    )
 
 
 def _checks(
     scope: str, states: Mapping[str, CheckState], s: Situation, case: Case, *, firm: bool
 ) -> tuple[Any, ...]:
     """Where the checks of a scope stand; how they came there only while that is open."""
-    if firm and (asked := _asked(scope, s)):
+    asked = _asked(scope, s)
+    if firm and asked:
         standing = s.standing(scope, asked).standing
         if standing is not Standing.PENDING:
             return (standing,)
-    return tuple((name, *_check(state, s, case.patience_ms)) for name, state in sorted(states.items()))
+    open_ = {c.id for c in asked if _asked_again(c, states.get(c.id), s)}
+    return tuple(
+        (name, *_check(state, s, case.patience_ms, asked_again=name in open_))
+        for name, state in sorted(states.items())
+    )
 
 
 def _asked(scope: str, s: Situation) -> tuple[CheckPlan, ...]:
@@ -304,10 +329,17 @@ def _asked(scope: str, s: Situation) -> tuple[CheckPlan, ...]:
     return s.write_of(s.task.operation(scope)).checks
 
 
-def _check(state: CheckState, s: Situation, enough: int) -> tuple[Any, ...]:
+def _asked_again(check: CheckPlan, state: CheckState | None, s: Situation) -> bool:
+    """It did not pass, and will be asked again: what it said does not matter."""
+    if state is None or state.verdict == "pass":
+        return False
+    return view(check, state, s.moment, newer_than=s.newest_claim).standing is Standing.PENDING
+
+
+def _check(state: CheckState, s: Situation, enough: int, *, asked_again: bool) -> tuple[Any, ...]:
     current = state.seq > s.newest_claim
     return (
-        state.verdict, current, _since(state.last_at, s.moment, _TICK_MS),
+        asked_again or state.verdict, current, _since(state.last_at, s.moment, _TICK_MS),
         _between(state.since, state.last_at, enough), _between(state.passing_since, state.last_at, enough),
     )  # fmt: skip
 
@@ -319,8 +351,8 @@ def _between(earlier: str | None, later: str, enough: int) -> int:
 def _world(scene: Scene, kept: _Kept) -> tuple[Any, ...]:
     world, now, name = scene.world, scene.now, kept.name
     flying = sorted(
-        (name(r.op), _behind(r.condition, world.version(r.resource)), r.paused, r.epoch if r.until is None else 0,
-         -1 if r.until is None else r.until - now)
+        (name(r.op), _behind(r.condition, world.version(r.resource)), r.paused,
+         r.epoch if r.until is None else 0, -1 if r.until is None else r.until - now)
         for r in world.requests
     )  # fmt: skip
     return (

@@ -16,6 +16,7 @@ from policies.proof.expressions import judge
 from policies.proof.from_runbook import case_of
 from policies.proof.proof import Note
 from policies.proof.search import Broken, Explored, Slot, Story, explore
+from policies.proof.windows import windows_of
 from policies.runbook import Runbook
 
 EXPRESSIONS: Final = "expressions"
@@ -64,8 +65,8 @@ class Found:
 def parts_of(runbook: Runbook, contracts: Mapping[str, ToolContract], *, depth: Depth) -> tuple[Part, ...]:
     """List the parts of a proof, the longest first; KeyError where a tool has no contract."""
     case = case_of(runbook, contracts)
-    steps = tuple(step.id for step in case.plan.steps)
-    parts = [Part(name=campaign.name, window=steps) for campaign in campaigns_of(case, depth)]
+    windows = windows_of(case)
+    parts = [Part(name=c.name, window=window) for c in campaigns_of(case, depth) for window in windows]
     parts += [Part(name=EXPRESSIONS), Part(name=DRILLS)]
     return tuple(replace(part, number=n, of=len(parts)) for n, part in enumerate(parts, 1))
 
@@ -77,14 +78,20 @@ def explore_part(
     *,
     states: int | None = None,
     watch: Watch | None = None,
+    to_first: bool = False,
 ) -> Found:
-    """Look at everything in ``part``, at ``states`` at the most, and as long as ``watch`` answers True."""
+    """Look at everything in ``part``, at ``states`` at the most, and as long as ``watch`` answers True.
+
+    ``to_first``: only up to the first law that is broken.
+    """
     if part.name == EXPRESSIONS:
         return _expressions(runbook, contracts, part)
     case = case_of(runbook, contracts)
     if part.name == DRILLS:
         return Found(part=part, broken=tuple(drills(case, runbook)))
-    return _walked(under(case, BY_NAME[part.name]), part, states or MAX_STATES, watch)
+    whole = len(part.window) == len(case.plan.steps)
+    case = replace(under(case, BY_NAME[part.name]), window=frozenset() if whole else frozenset(part.window))
+    return _walked(case, part, states or MAX_STATES, watch, to_first=to_first)
 
 
 def _expressions(runbook: Runbook, contracts: Mapping[str, ToolContract], part: Part) -> Found:
@@ -97,7 +104,7 @@ def _expressions(runbook: Runbook, contracts: Mapping[str, ToolContract], part: 
     )
 
 
-def _walked(case: Case, part: Part, states: int, watch: Watch | None) -> Found:
+def _walked(case: Case, part: Part, states: int, watch: Watch | None, *, to_first: bool) -> Found:
     stopped = False
 
     def go_on(found: Explored) -> bool:
@@ -106,7 +113,7 @@ def _walked(case: Case, part: Part, states: int, watch: Watch | None) -> Found:
         stopped = watch is not None and not watch(progress)
         return not stopped
 
-    found = explore(case, most=states, watch=go_on)
+    found = explore(case, most=states, to_first=to_first, watch=go_on)
     bound = "" if found.complete else ("the time was up" if stopped else f"{states} states were looked at")
     return Found(
         part=part,

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from policies import move as moves
-from policies.proof.case import Case, fewer
+from policies.proof.case import CALM, Case, fewer
 from policies.proof.crashes import crashes
 from policies.proof.humans import at_rest, human_acts
 from policies.proof.looks import observe, preconditions, probe
@@ -13,6 +13,7 @@ from policies.proof.models import asked, decide
 from policies.proof.scene import Next, Scene
 from policies.proof.sends import answers, ask_confirmation, send
 from policies.proof.tell import operation_of, seconds
+from policies.proof.windows import disturbed
 from policies.proof.world import at_time
 from state import bodies
 from state.evolve import evolve
@@ -28,6 +29,15 @@ def successors(scene: Scene, case: Case, move: moves.Move | None) -> Iterator[Ne
     """Everything that may happen next; ``move`` None while a send is under way."""
     if scene.task.closed is not None:
         return
+    if disturbed(scene, case):
+        yield from _everything(scene, case, move)
+        return
+    calm = replace(scene, left=CALM, calm=True)
+    for label, after in _everything(calm, case, move):
+        yield label, replace(after, left=scene.left, calm=False)
+
+
+def _everything(scene: Scene, case: Case, move: moves.Move | None) -> Iterator[Next]:
     yield from crashes(scene)
     if scene.sending is not None:
         yield from answers(scene, scene.sending, case)

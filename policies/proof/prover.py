@@ -28,7 +28,7 @@ from policies.proof.proof import (
     Story,
     Verdict,
 )
-from policies.proof.rows import by_itself, rows_of
+from policies.proof.rows import rows_of
 from policies.runbook import Runbook
 
 __all__ = [
@@ -192,7 +192,9 @@ def _rollback(known: list[Found], case: Case, depth: Depth) -> RollbackReach:
         return RollbackReach.NONE
     if any(end.startswith("rolled_back") for one in known for end in one.endings):
         return RollbackReach.REACHABLE
-    return RollbackReach.UNREACHABLE if depth is Depth.FULL or by_itself(case) else RollbackReach.NOT_ASKED
+    return (
+        RollbackReach.UNREACHABLE if depth is Depth.FULL or case.turns_by_itself else RollbackReach.NOT_ASKED
+    )
 
 
 def _never_undone(known: list[Found], case: Case) -> Broken:

@@ -91,13 +91,7 @@ def _preconditions(case: Case, depth: Depth) -> str:  # noqa: ARG001
 def _rolls_back(case: Case, depth: Depth) -> str:
     if all(step.undo is None for step in case.plan.steps):
         return "the runbook declares nothing to undo"
-    return "" if depth is Depth.FULL or by_itself(case) else "only a human turns this runbook back"
-
-
-def by_itself(case: Case) -> bool:
-    """Whether the runbook rolls back without being told to."""
-    plan = case.plan
-    return plan.on_exhausted == "roll_back" or any(s.on_refused == "roll_back" for s in plan.steps)
+    return "" if depth is Depth.FULL or case.turns_by_itself else "only a human turns this runbook back"
 
 
 _NEEDS: Final[Mapping[int, Callable[[Case, Depth], str]]] = MappingProxyType(

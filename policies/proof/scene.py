@@ -5,6 +5,7 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import islice
 from typing import Final
 
 from policies.moment import Moment
@@ -27,7 +28,7 @@ class Scene:
 
     ``posted``: signals that wait; ``stopped``: the stop switch is thrown; ``withdrawn``: a guard denies;
     ``crowded``: other runs have used up what may be sent to the resources; ``counted``: sends by resource
-    are counted.
+    are counted; ``calm``: nothing goes wrong here.
     """
 
     task: Task
@@ -41,6 +42,7 @@ class Scene:
     withdrawn: bool = False
     crowded: bool = False
     counted: bool = False
+    calm: bool = False
 
     @property
     def at(self) -> str:
@@ -104,7 +106,7 @@ def extend(task: Task, drafts: Sequence[Draft], *, at: str, epoch: int) -> Task:
 
 def starts(case: Case) -> Iterator[Next]:
     """Every state that a run of ``case`` may find, claimed by a worker on host A."""
-    for words, shown in case.sight.beginnings():
+    for words, shown in islice(case.sight.beginnings(), case.beginnings):
         yield words, _start(case, shown)
 
 

@@ -11,6 +11,7 @@ from policies.proof.case import Case, fewer
 from policies.proof.scene import Next, Scene
 from policies.proof.sight import Question
 from policies.proof.tell import arrived, write_of
+from policies.proof.windows import turns_back
 from policies.proof.world import (
     FOREVER_MS,
     Request,
@@ -59,7 +60,7 @@ def _looked_first(scene: Scene, case: Case, move: moves.Send, name: str) -> Iter
             kind="conflict", place=(move.step, move.item), scope=move.op, seen=view.shown,
             initial=scene.initial,
         )  # fmt: skip
-        for answer in case.sight.answers(asked, view):
+        for answer in case.sight.answers(asked, view)[: 1 if scene.calm else None]:
             if answer != "yes" or any(c.acknowledged for c in scene.task.conflicts):
                 yield _read_and_sent(scene, case, move, view.shown)
                 continue
@@ -120,7 +121,11 @@ def answers(scene: Scene, request: Request, case: Case) -> Iterator[Next]:
         else:
             applied = replace(here, world=land(world, request, scene.now))
             yield f"{late}{tool} applies it and says so", _outcome(applied, request, Outcome.SUCCEEDED)
+            if scene.calm and not turns_back(request.place[0], case):
+                continue
             yield from _definite(here, request, write, late)
+        if scene.calm:
+            continue
         flies = replace(here, world=on_its_way(world, replace(request, until=scene.now + request.longest_ms)))
         yield (
             f"{late}{tool} gives no answer: it may have applied it, or may yet",

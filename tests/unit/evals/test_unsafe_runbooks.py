@@ -7,8 +7,9 @@ from policies.lint import lint
 from policies.plan import compile_plan
 from policies.proof.case import Case, Limits
 from policies.proof.domain import sight_of
-from policies.proof.drills import drills
-from policies.proof.expressions import judge
+from policies.proof.laws import LAWS
+from policies.proof.proof import Verdict
+from policies.proof.prover import prove
 from policies.proof.search import explore
 from policies.proof.sight import Trust
 
@@ -41,14 +42,14 @@ def case_of(runbook, contracts):
 
 
 def told(folder):
-    """What lint and the proof say: codes, laws, and all of it as one text."""
+    """What lint and the proof say: codes, laws of expressions and promises, and all of it as one text."""
     loaded, contracts = load(folder)
     problems = lint(loaded.value, contracts, loaded.document)
-    broken = judge(loaded.value, contracts).broken
-    tried = list(drills(case_of(loaded.value, contracts), loaded.value))
-    told_of_drills = ("\n".join((one.what, *one.story)) for one in tried)
-    text = "\n".join([*map(str, problems), *(one.text for one in broken), *told_of_drills])
-    return {p.code for p in problems}, {one.law for one in (*broken, *tried)}, text
+    proof = prove(loaded.value, contracts)
+    assert (proof.verdict is Verdict.COUNTEREXAMPLE) is bool(proof.broken)
+    assert proof.broken or proof.verdict is Verdict.PROVED, proof.bounds
+    text = "\n".join([*map(str, problems), *(line for b in proof.broken for line in (b.what, *b.story))])
+    return {p.code for p in problems}, proof.laws - LAWS.keys(), text
 
 
 def test_all_that_were_asked_for_are_there():
