@@ -52,7 +52,7 @@ class Case:
     ``items``: how many items each ``for_each`` has; ``resources``: what a place writes to, by default one of
     its own; ``names``: the unique name that a creating write takes there; ``conflicts``: steps that look for
     a conflict before their first send; ``rereads``: looks that a model may ask for; ``window``: steps
-    that are disturbed, empty for all of them; ``beginnings``: from how many it is explored, the most telling first.
+    that are disturbed, empty for all of them; ``beginnings``: of how many, the most telling first.
     """
 
     name: str

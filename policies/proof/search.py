@@ -114,6 +114,8 @@ class _Search:
             move = move_of(scene, case)
             found.marks.setdefault(_mark(move), node.story)  # type: ignore[arg-type]
             _note(found, broken_by_move(scene, case, move), node)
+            if (end := _end_of(scene, move)) and end not in found.endings:
+                found.endings[end] = node.story()
         else:
             _count(found, scene)
         progress = False
@@ -124,7 +126,7 @@ class _Search:
                 self.edges[index].append(number)
             _note(found, broken_by_step(scene, after), node, label)
         if not progress:
-            _end(found, scene, move, node)
+            _stops(found, scene, move, node)
 
     def _count_effects(self, scene: Scene) -> None:
         """How often each place took effect so far; seldom anything new."""
@@ -213,12 +215,19 @@ def _note(found: Explored, breaches: Iterable[Breach], node: _Node, label: str =
             found.broken[what] = Broken(law=law, what=what, story=story)
 
 
-def _end(found: Explored, scene: Scene, move: moves.Move | None, node: _Node) -> None:
-    if scene.task.closed is not None:
-        found.endings.setdefault(f"{scene.task.closed} ({scene.task.reason})", node.story())
-    elif isinstance(move, moves.Wait) and move.reason == "human" and scene.task.open_escalation is not None:
-        found.endings.setdefault(f"waits for a human ({scene.task.open_escalation.reason})", node.story())
-    else:
+def _end_of(scene: Scene, move: moves.Move) -> str:
+    """How the run has ended here, or for what it waits for a human, whether or not one comes; else empty."""
+    task = scene.task
+    if task.closed is not None:
+        return f"{task.closed} ({task.reason})"
+    if isinstance(move, moves.Wait) and move.reason == "human" and task.open_escalation is not None:
+        return f"waits for a human ({task.open_escalation.reason})"
+    return ""
+
+
+def _stops(found: Explored, scene: Scene, move: moves.Move | None, node: _Node) -> None:
+    """Nothing follows: that is an end, or a law is broken."""
+    if move is None or not _end_of(scene, move):
         _note(found, [("ends", f"nothing follows {move}")], node)
 
 

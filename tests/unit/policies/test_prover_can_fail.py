@@ -1,4 +1,4 @@
-"""A bug in the decision core shows as a counterexample: of a shipped runbook, or of a small one of its kind."""
+"""A bug in the decision core shows as a counterexample, of a shipped runbook or of a small one."""
 
 import pytest
 
@@ -19,7 +19,7 @@ from tests.unit.policies.test_shipped_runbooks import RUNBOOKS, of_connector
 BY_NAME = {case.name: case for case in cases()}
 
 
-def quota(tmp_path):  # noqa: ARG001
+def quota(tmp_path):
     folder = RUNBOOKS / "quota-raise"
     return load_runbook(folder / "runbook.yaml").value, of_connector(folder / "connector.yaml")
 
