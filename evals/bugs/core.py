@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from evals.bugs.bug import Bug, Swap, bug
-from policies import decisions, flight
+from policies import decisions, flight, guards
 from policies.checks import CheckView, Standing
 from policies.guards import GUARDS, Allowed, Guards
 from policies.in_force import Policy
@@ -24,14 +24,11 @@ from state.projection import row_of
 from state.task import Task
 
 
-def without_guards(*names: str) -> Swap:
-    """The gateway's table without these guards."""
+def without_guards(*names: str) -> Sequence[Swap]:
+    """The gateway's table without these guards, in rehearsals and wherever else one is made."""
     assert {*names} <= {g.name for g in GUARDS.write}, names
-    return (
-        house,
-        "GUARDS",
-        Guards(write=tuple(g for g in GUARDS.write if g.name not in names), read=GUARDS.read),
-    )
+    fewer = Guards(write=tuple(g for g in GUARDS.write if g.name not in names), read=GUARDS.read)
+    return [(house, "GUARDS", fewer), (guards, "GUARDS", fewer)]
 
 
 def with_row(name: str, row: Callable[[Situation], Move | None]) -> Swap:
@@ -144,7 +141,7 @@ def rollback_completes() -> Sequence[Swap]:
 @bug("budget_from_memory", "moves", "tries are counted in the process and not in the ledger")
 def budget_from_memory() -> Sequence[Swap]:
     """The step's budget never runs out."""
-    return [(Situation, "step_left", lambda *_: True), without_guards("budgets")]
+    return [(Situation, "step_left", lambda *_: True), *without_guards("budgets")]
 
 
 @bug("takeover_refills", "moves", "a takeover gives the step's budget afresh")
@@ -160,7 +157,7 @@ def takeover_refills() -> Sequence[Swap]:
     def left(self: Situation) -> bool:
         return sends(self.task, self.task.forward) < self.plan.writes
 
-    return [(Situation, "step_used", used), (Situation, "writes_left", left), without_guards("budgets")]
+    return [(Situation, "step_used", used), (Situation, "writes_left", left), *without_guards("budgets")]
 
 
 @bug("writes_unlimited", "moves", "limits.writes and the deadline are not asked")
@@ -169,14 +166,14 @@ def writes_unlimited() -> Sequence[Swap]:
     return [
         (Situation, "writes_left", lambda _: True),
         (Situation, "deadline_passed", lambda _: False),
-        without_guards("budgets"),
+        *without_guards("budgets"),
     ]
 
 
 @bug("escalation_sends", "moves", "a run goes on although a human is asked")
 def escalation_sends() -> Sequence[Swap]:
     """Row 4 does not hold it."""
-    return [with_row("row_4_open_escalation", _never), without_guards("live", "order", "resolved")]
+    return [with_row("row_4_open_escalation", _never), *without_guards("live", "order", "resolved")]
 
 
 @bug("cancel_leaves_effects", "moves", "a cancelled run ends as if nothing was done")
@@ -193,13 +190,13 @@ def cancel_leaves_effects() -> Sequence[Swap]:
 @bug("unconfirmed_write", "guards", "mode confirm sends without a human")
 def unconfirmed_write() -> Sequence[Swap]:
     """Nobody is asked."""
-    return [with_row("row_20_confirmation", _never), without_guards("confirmation")]
+    return [with_row("row_20_confirmation", _never), *without_guards("confirmation")]
 
 
 @bug("withdrawal_ignored", "guards", "a delegation that was withdrawn still allows")
 def withdrawal_ignored() -> Sequence[Swap]:
     """The present policy is not asked."""
-    return [without_guards("in_force")]
+    return without_guards("in_force")
 
 
 @bug("denial_forgotten", "guards", "a write that was denied is sent at the next look")

@@ -2,7 +2,8 @@
 
 # ruff: noqa: SLF001 - a bug is put where the rule is
 
-from collections.abc import Sequence
+import importlib
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any, Final
@@ -22,6 +23,12 @@ from state.outcome import Outcome
 from tools import gateway
 from tools.gateway import Gateway
 from tools.sim.world import SimTool
+
+
+def sending(wrong: Callable[[Any], Any]) -> Sequence[Swap]:
+    """What tools of the small worlds and of the simulation send with, made wrong by ``wrong``."""
+    wired = importlib.import_module("evals.simulation.wire").WiredTool  # those worlds know the bugs already
+    return [(tool, "send", wrong(tool.send)) for tool in (SimTool, wired)]
 
 
 def body(name: str, change: Any) -> Sequence[Swap]:
@@ -48,36 +55,43 @@ def intent_after_send() -> Sequence[Swap]:
 @bug("hidden_retry", "gateway", "an answer that is not known is asked for again below the ledger")
 def hidden_retry() -> Sequence[Swap]:
     """Two sends under one intent."""
-    send = SimTool.send
 
-    def twice(self: SimTool, arguments: Any, **given: Any) -> Any:
-        reply = send(self, arguments, **given)
-        return send(self, arguments, **given) if reply.outcome == "unknown" else reply
+    def wrong(send: Any) -> Any:
+        def twice(self: Any, arguments: Any, **given: Any) -> Any:
+            reply = send(self, arguments, **given)
+            return send(self, arguments, **given) if reply.outcome == "unknown" else reply
 
-    return [(SimTool, "send", twice)]
+        return twice
+
+    return sending(wrong)
 
 
 @bug("other_bytes", "gateway", "what is sent is not what was decided")
 def other_bytes() -> Sequence[Swap]:
     """A number grows on the way."""
-    send = SimTool.send
 
-    def more(self: SimTool, arguments: Any, **given: Any) -> Any:
-        grown = {k: v + 1 if k == "number" else v for k, v in arguments.items()}
-        return send(self, grown, **given)
+    def wrong(send: Any) -> Any:
+        def more(self: Any, arguments: Any, **given: Any) -> Any:
+            grown = {k: v + 1 if k == "number" else v for k, v in arguments.items()}
+            return send(self, grown, **given)
 
-    return [(SimTool, "send", more)]
+        return more
+
+    return sending(wrong)
 
 
 @bug("key_per_attempt", "gateway", "the key is made from the number of the attempt")
 def key_per_attempt() -> Sequence[Swap]:
     """Each attempt has a key of its own."""
-    send, attempts = SimTool.send, iter(range(10**9))
+    attempts = iter(range(10**9))
 
-    def keyed(self: SimTool, arguments: Any, *, key: str, **given: Any) -> Any:
-        return send(self, arguments, key=f"{key}/{next(attempts)}" if key else key, **given)
+    def wrong(send: Any) -> Any:
+        def keyed(self: Any, arguments: Any, *, key: str, **given: Any) -> Any:
+            return send(self, arguments, key=f"{key}/{next(attempts)}" if key else key, **given)
 
-    return [(SimTool, "send", keyed), *body("intent", lambda g: {"key": f"{g['key']}/{g['attempt']}"})]
+        return keyed
+
+    return [*sending(wrong), *body("intent", lambda g: {"key": f"{g['key']}/{g['attempt']}"})]
 
 
 @bug("arguments_drift", "gateway", "another attempt sends other arguments under the same key")
@@ -191,6 +205,7 @@ def takes_more() -> Sequence[Swap]:
 @bug("stale_epoch", "ledger", "a holder that was taken over goes on appending")
 def stale_epoch() -> Sequence[Swap]:
     """No append is fenced."""
+    simulated = importlib.import_module("evals.simulation.ledger").SimLedger
 
     def anywhere(self: MemoryLedger, append: Any) -> Any:
         chain = self._tables.chains[append.run]
@@ -210,10 +225,11 @@ def stale_epoch() -> Sequence[Swap]:
             )
         self._tables.enter(entries)
         self._tables.derive(append.run, self._tables.rows[append.run], append.row)
-        self.log.committed(entries)  # type: ignore[attr-defined]
+        self.witness.committed(entries)  # type: ignore[attr-defined]
         return Head(seq=entries[-1].seq, hash=entries[-1].hash)
 
-    return [(KeptLedger, "append", anywhere), (Gateway, "_ours", lambda _: True)]
+    ours = (Gateway, "_ours", lambda _: True)
+    return [(KeptLedger, "append", anywhere), (simulated, "append", anywhere), ours]
 
 
 @bug("outcome_rewritten", "ledger", "a stored outcome is written anew")
@@ -263,7 +279,7 @@ def shared_hold() -> Sequence[Swap]:
 def unheld_write() -> Sequence[Swap]:
     """Holds are forgotten on the way to the ledger."""
     none = body("hydrated", lambda given: {"holds": ()} if "holds" in given else {})
-    return [*none, without_guards("held"), _prepared()]
+    return [*none, *without_guards("held"), _prepared()]
 
 
 def _prepared() -> Swap:

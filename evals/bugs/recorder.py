@@ -38,6 +38,11 @@ class KeptLedger(MemoryLedger):
 
     log: Log
 
+    @property
+    def witness(self) -> Log:
+        """Who is told of every commit."""
+        return self.log
+
     def create(self, append: Append) -> Any:
         """Begin a chain."""
         head = super().create(append)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from evals.bugs.hunt import BUGS
+from evals.bugs.catalogue import BUGS
 from evals.bugs.record import recorded
 from evals.docs import markdown
 from evals.invariants.table import INVARIANTS

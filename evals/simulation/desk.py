@@ -17,8 +17,8 @@ from evals.simulation.ledger import CODE, KEY, SimLedger
 from evals.simulation.wire import Wire, WiredTool
 from graph.session import Session
 from graph.surroundings import Surroundings as Around
+from policies import guards
 from policies.approval import PRINCIPALS, Principals, approval, proposal, target_of
-from policies.guards import GUARDS
 from policies.in_force import InForce, Policy, apply_desk
 from policies.loader import parse_delegation
 from policies.plan import Plan, compile_plan
@@ -205,7 +205,7 @@ class Desk:
         kit = self.kit(holder.task.pins)
         scrubber = Scrubber(_secrets().live)
         gateway = Gateway(
-            guards=GUARDS, registry=kit.registry, credentials=kit.credentials, scrubber=scrubber,
+            guards=guards.GUARDS, registry=kit.registry, credentials=kit.credentials, scrubber=scrubber,
             clock_ms=lambda: clock().ms, boot_id=clock().boot_id, still_mine=still_mine, pauses=self.pauses,
             within=self.wire.within,
         )  # fmt: skip

@@ -32,6 +32,11 @@ class SimLedger(MemoryLedger):
         self.on = False  # not before the world has begun
         self.changed: Callable[[], None] = lambda: None
 
+    @property
+    def witness(self) -> Kept:
+        """Who is told of every commit."""
+        return self._kept
+
     # commits
     def create(self, append: Append) -> Head:
         """Begin the chain of a new run."""

@@ -11,7 +11,7 @@ from typing import Any, Final, Literal
 
 from ulid import ULID
 
-from evals.bugs.hunt import BUGS
+from evals.bugs.catalogue import BUGS
 from evals.invariants.evidence import Calm, Evidence, Goal, World
 from evals.invariants.report import Violation
 from evals.invariants.table import ALL, check
@@ -120,7 +120,8 @@ class Play:
         )  # fmt: skip
         self.wire = Wire(
             scheduler=self.scheduler, kept=self.kept, faults=faults, rng=self._random("latency"),
-            target=KeptTarget(self.kept, key_window_ms=window_ms), ledger=self.ledger,
+            ledger=self.ledger,
+            target=KeptTarget(self.kept, key_window_ms=window_ms, leaks=draw.random() < 0.1),  # noqa: PLR2004
         )  # fmt: skip
         temper = draw.choice(KINDS)
         self.kept.meet("model", phase=temper)
@@ -339,4 +340,8 @@ def run_seed(
             play.play()
         except EndlessError as endless:
             play.crew.troubles.append(str(endless))
+        except Exception as error:
+            if not bugs:
+                raise
+            play.crew.troubles.append(f"the world broke: {error!r}")  # a wrong rule may break anything
         return play.outcome()

@@ -4,7 +4,7 @@ import json
 import re
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from random import Random
 from typing import Any, Final
@@ -47,9 +47,10 @@ class Sending:
 class KeptTarget(SimTarget):
     """A target that keeps what came to it and what was true of it when."""
 
-    def __init__(self, kept: Kept, *, key_window_ms: int) -> None:
-        """Honour keys for ``key_window_ms``."""
+    def __init__(self, kept: Kept, *, key_window_ms: int, leaks: bool) -> None:
+        """Honour keys for ``key_window_ms``. ``leaks``: answers show the credential they came for."""
         super().__init__(kept.scheduler.clock, [], key_window_ms=key_window_ms)
+        self._leaks = leaks
         self._kept = kept
         self._past: dict[str, list[tuple[int, Thing | None]]] = {}
         self._ago_ms = 0
@@ -61,7 +62,7 @@ class KeptTarget(SimTarget):
         if written is None:
             sent = self.sent.get(id(request))
             self._kept.readers.add(sent[1].credential if sent else "")
-            return super().serve(request)
+            return self._shown_with(request, super().serve(request))
         name = written["thing"]
         self._first(name)
         before = self.things[name].version if name in self.things else 0
@@ -70,7 +71,14 @@ class KeptTarget(SimTarget):
         self._arrived(request, name, written["verb"], answer, applied=applied)
         if applied:
             self._changed(name)
-        return answer
+        return self._shown_with(request, answer)
+
+    def _shown_with(self, request: HttpRequest, answer: HttpAnswer) -> HttpAnswer:
+        if not self._leaks or not answer.body:
+            return answer
+        seen = next((v for header, v in request.headers if header.lower() == "authorization"), "nobody")
+        body = json.dumps({**json.loads(answer.body), "id": f"asked by {seen}"}).encode()
+        return replace(answer, body=body)
 
     def serve_past(self, request: HttpRequest, ago_ms: int) -> HttpAnswer:
         """Answer as things were ``ago_ms`` milliseconds ago."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evals.bugs.hunt import BUGS
+from evals.bugs.catalogue import BUGS
 from evals.simulation import run_seed
 from evals.simulation.books import KINDS, SHAPES, shape
 from evals.simulation.story import story_of

@@ -3,7 +3,8 @@
 import pytest
 
 from evals.bugs.__main__ import main
-from evals.bugs.hunt import BUGS, tripped
+from evals.bugs.catalogue import BUGS
+from evals.bugs.hunt import tripped
 from evals.bugs.record import recorded
 from evals.bugs.worlds import play
 from evals.invariants.table import ALL, check
