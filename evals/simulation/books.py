@@ -94,7 +94,7 @@ def delegation(one: Shape, **changes: Any) -> dict[str, Any]:
         "targets": ["things/*"],
         "resources": {"things/*": ["thing/*"]},
         "concurrency": 10,
-        "confirm_within": "10m",
+        "confirm_within": "2m" if one.number % 2 else "10m",
     }
     return {**entry, **changes}
 
@@ -122,7 +122,7 @@ def _book(number: int, rng: Random) -> tuple[dict[str, Any], tuple[StepShape, ..
         for told in shapes
     ]
     all_undone = all(told.undone for told in shapes)
-    document = {
+    document: dict[str, Any] = {
         "schema": "remit/runbook/v1",
         "id": f"book-{number}",
         "version": 1,
@@ -133,7 +133,7 @@ def _book(number: int, rng: Random) -> tuple[dict[str, Any], tuple[StepShape, ..
         "observe": observe,
         "authority": {"tools": sorted({"things.get", *tools})},
         "limits": {
-            "deadline": rng.choice(("5m", "10m", "30m")),
+            "deadline": rng.choice(("1m", "5m", "10m", "30m")),
             "writes": sum(1 + s["retry"]["budget"] for s in steps),
             "model": {"calls": rng.choice((0, 2, 4)), "tokens": 20_000, "rereads": 2},
         },
@@ -148,6 +148,8 @@ def _book(number: int, rng: Random) -> tuple[dict[str, Any], tuple[StepShape, ..
             "grants": {"retry_once": rng.choice((0, 1, 2))},
         },
     }
+    if rng.random() < 0.2:  # noqa: PLR2004
+        document["limits"]["attempts_on_resource"] = {"max": rng.choice((1, 2)), "per": "1h"}
     if rng.random() < 0.3:  # noqa: PLR2004
         document["once"] = {"key": ["inputs.thing"], "while": "live"}
     return document, shapes

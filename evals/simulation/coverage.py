@@ -20,7 +20,7 @@ from state.lifecycle import ENDED
 GROUPS: Final = ("entries", "moves", "stops", "ends", "decisions")
 NEVER_HERE: Final[Mapping[str, str]] = {
     "tools_unavailable": "tests/flow/test_flow_wedges.py: a simulated desk can always make its tools",
-    "resource_exhausted": "tests/unit/policies/test_moves_rows.py: nothing limits sends on a resource here",
+    "writes_exhausted": "tests/unit/policies/test_moves_rows.py: lint refuses limits below the worst case",
 }
 
 

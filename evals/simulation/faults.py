@@ -37,7 +37,7 @@ class Odds:
         """Some worlds are calm in one respect and wild in another."""
         return cls(
             write=rng.choice((0.0, 0.2, 0.4, 0.6)),
-            read=rng.choice((0.0, 0.02, 0.1, 0.2)),
+            read=rng.choice((0.0, 0.02, 0.1, 0.2, 0.6)),
             ledger=rng.choice((0.0, 0.0, 0.02, 0.06)),
             kill=rng.choice((0.0, 0.0, 0.01, 0.03, 0.08)),
             freeze=rng.choice((0.0, 0.0, 0.02, 0.06)),

@@ -39,7 +39,10 @@ _STRANGER: Final = 0.05
 
 @dataclass(kw_only=True)
 class People:
-    """The people of one world. ``truthful`` False: what they say of effects may be wrong."""
+    """The people of one world. ``truthful`` False: what they say of effects may be wrong.
+
+    ``favourite``: the decision that comes to their minds first; nobody does anything new after ``until_ms``.
+    """
 
     scheduler: Scheduler
     ledger: SimLedger
@@ -52,7 +55,8 @@ class People:
     shapes: Sequence[Shape]
     things: Sequence[str]
     truthful: bool
-    until_ms: int  # nobody does anything new after that
+    favourite: str
+    until_ms: int
     goals: dict[str, tuple[Shape, str, int]] = field(default_factory=dict)
     stopped: set[str] = field(default_factory=set)
 
@@ -143,7 +147,10 @@ class People:
         self.scheduler.yield_()
         offered = decisions.offers(task, plan, moment)
         allowed = [o for o in offered if o.allowed]
-        offer = rng.choice(allowed if allowed and rng.random() < 0.7 else offered)  # noqa: PLR2004
+        if rng.random() < 0.4:  # noqa: PLR2004 - each decision is somebody's first thought after any stop
+            offer = next(o for o in offered if o.id == self.favourite)
+        else:
+            offer = rng.choice(allowed if allowed and rng.random() < 0.85 else offered)  # noqa: PLR2004
         body = {
             "escalation": open_.id,
             "choice": offer.id,
@@ -256,7 +263,7 @@ class People:
         for _ in range(self.rng.choice((1, 2, 4))):
             self._rest(_LATER_MS)
             name = f"{self.rng.choice(self.things)}-{self.rng.randint(1, 2)}"
-            self.target.change(name, self.rng.choice((0, *GOALS, 999)))
+            self.target.change(name, self.rng.choice((0, *GOALS, 999, 999)))
             self.kept.meet("changed by others")
 
     # --- what all of them do

@@ -29,6 +29,7 @@ from evals.simulation.people import People
 from evals.simulation.scheduler import Scheduler
 from evals.simulation.wire import KeptTarget, Wire
 from evals.simulation.workers import Crew, Host
+from policies.decisions import CHOICES
 from policies.terms import terms_of
 from state import instants
 from state.entry import Kind
@@ -147,6 +148,7 @@ class Play:
             scheduler=self.scheduler, ledger=self.ledger, kept=self.kept, desk=desk, target=self.wire.target,
             crew=self.crew, rng=self._random("people"), new_id=self._new_id, shapes=books,
             things=("t1", "t2")[: draw.choice((1, 1, 2))], truthful=self.honest,
+            favourite=CHOICES[self.seed % len(CHOICES)],
             until_ms=EPOCH_MS + (CALM_AFTER_MS + 30 * 60_000 if self.mode == "liveness" else SPAN_MS),
         )  # fmt: skip
         desk.open()
