@@ -133,7 +133,7 @@ def _book(number: int, rng: Random) -> tuple[dict[str, Any], tuple[StepShape, ..
         "observe": observe,
         "authority": {"tools": sorted({"things.get", *tools})},
         "limits": {
-            "deadline": rng.choice(("1m", "5m", "10m", "30m")),
+            "deadline": rng.choice(("30s", "1m", "5m", "10m", "30m")),
             "writes": sum(1 + s["retry"]["budget"] for s in steps),
             "model": {"calls": rng.choice((0, 2, 4)), "tokens": 20_000, "rereads": 2},
         },

@@ -141,7 +141,7 @@ class Play:
         self.crew = Crew(
             scheduler=self.scheduler, ledger=self.ledger, kept=self.kept, desk=desk, rng=self._random("crew"),
             odds=odds, hosts=hosts, lease_s=draw.choice((15.0, 60.0)),
-            drive=driver(self.driver, self.kept.met),
+            drive=driver(self.driver, self.kept.met), meddled=draw.choice((0.0, 0.0, 0.2, 0.5)),
             longest_pause_ms=min(window_ms // 3, 600_000), poisoned=draw.choice((0,) * 12 + (2, 9)),
         )  # fmt: skip
         self.people = People(

@@ -37,6 +37,7 @@ POINTS: Final = (
 )  # fmt: skip
 """Where the code under test lets a process be killed or stopped between two steps."""
 
+MEDDLERS: Final = ("sue", "somebody")
 _RESTART_MS: Final = 2_000
 
 
@@ -91,6 +92,7 @@ class Crew:
     drive: Drive
     lease_s: float
     longest_pause_ms: int
+    meddled: float = 0.0  # how often somebody meddles between the guards' verdict and the intent
     poisoned: int = 0  # how often the first run ends its worker
     on: bool = True
     processes: list[SimProcess] = field(default_factory=list)
@@ -120,8 +122,16 @@ class Crew:
         if process is None:
             return
         process.point = point
+        if point == "before_intent" and self.on and self.rng.random() < self.meddled:
+            self._alarm()
         self._may_fail(process, point)
         self.scheduler.yield_(0.7)
+
+    def _alarm(self) -> None:
+        """Let whoever meddles do so now: what was allowed and looked at just before may be so no longer."""
+        for actor in self.scheduler.actors:
+            if actor.name in MEDDLERS and not actor.doomed and not actor.ready:
+                self.scheduler.wake(actor)
 
     def _may_fail(self, process: SimProcess, point: str) -> None:
         if not self.on:
