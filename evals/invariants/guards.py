@@ -6,6 +6,7 @@ from typing import Final
 from evals.invariants.approved import PRINCIPALS, Change, Terms
 from evals.invariants.evidence import Evidence
 from evals.invariants.limits import NO_TERMS
+from evals.invariants.matching import never_sent
 from evals.invariants.report import Findings, Found, Lacking
 from evals.invariants.story import Story
 from evals.invariants.times import came_before
@@ -29,9 +30,10 @@ def guarded(evidence: Evidence) -> Findings:
             if story.intents:
                 yield Lacking(NO_TERMS)
             continue
+        unsent = never_sent(evidence, story)
         for entry in story.intents:
             yield from _outside(story, entry, terms, "pinned")
-            if entry.seq in story.never_sent:
+            if entry.seq in unsent:
                 continue  # what is in force was asked before the intent, and is too old to send by
             if not any(not list(_outside(story, entry, t, "")) for t in _present(evidence, story, entry)):
                 yield Found(story.run, entry.seq, f"{entry.body['op']} is not allowed by what is in force")

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from evals.invariants.approved import Terms
 from evals.invariants.evidence import Evidence, ms_of
+from evals.invariants.matching import never_sent
 from evals.invariants.report import Findings, Found, Lacking
 from evals.invariants.story import Story
 from evals.invariants.times import said_ms
@@ -26,7 +27,7 @@ def budgets(evidence: Evidence) -> Findings:
                 yield Lacking(NO_TERMS)
             continue
         yield from _sends(story, terms)
-        yield from _time(story, terms)
+        yield from _time(story, terms, never_sent(evidence, story))
         yield from _models(story, terms)
         yield from _grants(story, terms)
         yield from _on_resource(evidence, story, terms)
@@ -62,7 +63,7 @@ def _sends(story: Story, terms: Terms) -> Iterator[Found]:
             yield Found(story.run, entry.seq, what)
 
 
-def _time(story: Story, terms: Terms) -> Iterator[Found]:
+def _time(story: Story, terms: Terms, unsent: frozenset[int]) -> Iterator[Found]:
     spent, last = 0, None
     waits: Entry | None = None
     claimed = human = False
@@ -70,7 +71,7 @@ def _time(story: Story, terms: Terms) -> Iterator[Found]:
         if claimed and last is not None:
             spent += _counted_ms(last, entry, waits)
         forward = entry.kind is Kind.INTENT and entry.body["undoes"] is None and not entry.body["granted"]
-        forward = forward and entry.seq not in story.never_sent
+        forward = forward and entry.seq not in unsent
         if forward and spent > terms.runbook.limits.deadline_ms + SEND_WINDOW_MS:
             yield Found(story.run, entry.seq, f"a forward write {spent} ms into the run")
         claimed = claimed or entry.kind is Kind.CLAIMED

@@ -41,6 +41,18 @@ def matched(evidence: Evidence) -> list[Matched]:
     return [_match(evidence, arrival, by_key, by_resource) for arrival in arrivals]
 
 
+def never_sent(evidence: Evidence, story: Story) -> frozenset[int]:
+    """Intents (by seq) of which nothing left: an outcome says so, or its worker said nothing any more, and
+    whoever watched the targets saw nothing of it."""
+    silent = {
+        a.intent.seq for operation in story.operations.values() for a in operation.attempts if a.said is None
+    }
+    if not silent or evidence.world.arrivals is None:
+        return story.never_sent
+    came = {a.intent.seq for m in matched(evidence) if m.story is story for a in m.attempts}
+    return story.never_sent | (silent - came)
+
+
 def _match(
     evidence: Evidence,
     arrival: Arrival,
