@@ -5,7 +5,6 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
-from evals.bugs.worlds import Hunt
 from evals.invariants.evidence import Arrival, Calm, Delivery, Evidence, Goal, State, When, World
 from policies.in_force import fold_desk
 from state import bodies, canonical, instants
@@ -14,6 +13,7 @@ from state.ledger.derived import rows_of
 from state.outcome import Outcome
 from state.projection import project
 from state.task import Clock
+from tests import invariant_books
 
 RUN = "01HANDMADE0000000000000001"
 OTHER = "01HANDMADE0000000000000002"
@@ -110,14 +110,7 @@ def with_body(entry: Entry, **body: Any) -> Entry:
     return replace(entry, body=changed, body_text=canonical.dumps(changed))
 
 
-@lru_cache
-def _desk(kind: str, mode: str) -> tuple[Entry, ...]:
-    """A desk that has approved the runbook of that kind, in that mode."""
-    for seed in range(1_000):
-        hunt = Hunt.open(seed)
-        if (hunt.kind, hunt.house.kit.policy.delegation.mode) == (kind, mode):
-            return tuple(hunt.house.ledger.read(DESK))
-    raise AssertionError(f"no world of {kind}, {mode}")
+_desk = lru_cache(invariant_books.desk)
 
 
 def begin(
@@ -205,7 +198,7 @@ def decided(choice: str = "abort", **more: Any) -> Draft:
 
 def clean(mode: str = "delegated") -> Case:
     """A run that goes well, and a world that knows all of it."""
-    desk = list(_desk("read_back", mode))
+    desk = list(_desk(mode))
     policy = next(iter(fold_desk(desk).runbooks))
     view = fold_desk(desk)
     pins = view.policy(policy).pins

@@ -5,8 +5,8 @@ import logging
 import sys
 
 from evals.bugs.catalogue import BUGS
-from evals.bugs.hunt import FIRST, MOST, Catch, hunt, tripped, tripped_simulated
-from evals.bugs.record import PATH, SIMULATED, keep
+from evals.bugs.hunt import FIRST, MOST, Catch, hunt
+from evals.bugs.record import keep
 from evals.invariants.table import INVARIANTS
 
 
@@ -16,7 +16,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("names", nargs="*", help="bugs; all of them where none is named")
     parser.add_argument("--seeds", type=int, default=MOST, help="how many worlds at the most")
     parser.add_argument("--enough", type=int, default=FIRST, help="how many worlds although it was caught")
-    parser.add_argument("--simulated", action="store_true", help="in the worlds of evals.simulation")
     parser.add_argument("--record", action="store_true", help="keep what is found for tests and docs")
     given = parser.parse_args(arguments)
     unknown = [name for name in given.names if name not in BUGS]
@@ -24,13 +23,12 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"no bug {', '.join(unknown)}; there are {', '.join(sorted(BUGS))}", file=sys.stderr)
         return 2
     logging.disable(logging.CRITICAL)
-    trips, path = (tripped_simulated, SIMULATED) if given.simulated else (tripped, PATH)
     catches = []
     for name in given.names or BUGS:
-        catches.append(hunt(BUGS[name], range(given.seeds), enough=given.enough, trips=trips))
+        catches.append(hunt(BUGS[name], range(given.seeds), enough=given.enough))
         print(_line(catches[-1]), flush=True)
     if given.record:
-        keep(catches, path)
+        keep(catches)
     missed = [catch.bug for catch in catches if not catch.seeds]
     if missed:
         print(f"not caught: {', '.join(missed)}", file=sys.stderr)

@@ -15,7 +15,6 @@ from policies.move import Close, Move
 from policies.moves import table
 from policies.plan import WritePlan
 from policies.situation import Situation
-from remit.rehearsal import house
 from state import holder
 from state.entry import Kind
 from state.evolve import evolve
@@ -25,10 +24,10 @@ from state.task import Task
 
 
 def without_guards(*names: str) -> Sequence[Swap]:
-    """The gateway's table without these guards, in rehearsals and wherever else one is made."""
+    """The gateway's table without these guards."""
     assert {*names} <= {g.name for g in GUARDS.write}, names
     fewer = Guards(write=tuple(g for g in GUARDS.write if g.name not in names), read=GUARDS.read)
-    return [(house, "GUARDS", fewer), (guards, "GUARDS", fewer)]
+    return [(guards, "GUARDS", fewer)]
 
 
 def with_row(name: str, row: Callable[[Situation], Move | None]) -> Swap:

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from evals.bugs.bug import Bug, Swap, bug
 from evals.bugs.core import with_row, without_guards
-from evals.bugs.recorder import KeptLedger
 from graph.surroundings import Surroundings
 from policies.move import Hold
 from policies.moves import table
@@ -22,13 +21,12 @@ from state.ledger.memory import MemoryLedger
 from state.outcome import Outcome
 from tools import gateway
 from tools.gateway import Gateway
-from tools.sim.world import SimTool
 
 
 def sending(wrong: Callable[[Any], Any]) -> Sequence[Swap]:
-    """What tools of the small worlds and of the simulation send with, made wrong by ``wrong``."""
-    wired = importlib.import_module("evals.simulation.wire").WiredTool  # those worlds know the bugs already
-    return [(tool, "send", wrong(tool.send)) for tool in (SimTool, wired)]
+    """What every tool of a simulated world sends with, made wrong by ``wrong``."""
+    tool = importlib.import_module("evals.simulation.wire").WiredTool  # those worlds know the bugs already
+    return [(tool, "send", wrong(tool.send))]
 
 
 def body(name: str, change: Any) -> Sequence[Swap]:
@@ -229,7 +227,7 @@ def stale_epoch() -> Sequence[Swap]:
         return Head(seq=entries[-1].seq, hash=entries[-1].hash)
 
     ours = (Gateway, "_ours", lambda _: True)
-    return [(KeptLedger, "append", anywhere), (simulated, "append", anywhere), ours]
+    return [(simulated, "append", anywhere), ours]
 
 
 @bug("outcome_rewritten", "ledger", "a stored outcome is written anew")

@@ -8,17 +8,16 @@ from typing import Final
 from evals.bugs.hunt import Catch
 
 PATH: Final = Path(__file__).with_name("found.json")
-SIMULATED: Final = Path(__file__).with_name("found_simulated.json")
 
 
-def recorded(path: Path = PATH) -> Mapping[str, Mapping[int, int]]:
-    """What stands in the record: of the small worlds, or ``SIMULATED``."""
-    found = json.loads(path.read_text(encoding="utf-8"))
+def recorded() -> Mapping[str, Mapping[int, int]]:
+    """What stands in the record."""
+    found = json.loads(PATH.read_text(encoding="utf-8"))
     return {name: {int(number): seed for number, seed in seeds.items()} for name, seeds in found.items()}
 
 
-def keep(catches: Iterable[Catch], path: Path = PATH) -> None:
+def keep(catches: Iterable[Catch]) -> None:
     """Write the record anew for these bugs; those of other names stay."""
-    before = dict(recorded(path)) if path.is_file() else {}
+    before = dict(recorded()) if PATH.is_file() else {}
     after = {**before, **{catch.bug: dict(sorted(catch.seeds.items())) for catch in catches}}
-    path.write_text(json.dumps(after, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    PATH.write_text(json.dumps(after, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -67,18 +67,19 @@ CHANGES: Final[Mapping[str, Mapping[str, Any]]] = {
 def candidate(number: int, change: str) -> Candidate:
     """What a shape is approved as, with one change of its delegation."""
     one = shape(number)
-    return _candidates(one, PEOPLE["base"], CHANGES[change])[one.ref]
+    return candidates(one, PEOPLE["base"], CHANGES[change])[one.ref]
 
 
 @cache
 def people(which: str) -> Candidate:
     """Principals and approvers."""
-    return _candidates(shape(0), PEOPLE[which], {})[PRINCIPALS]
+    return candidates(shape(0), PEOPLE[which], {})[PRINCIPALS]
 
 
-def _candidates(
+def candidates(
     one: Shape, who: Mapping[str, list[str]], changes: Mapping[str, Any]
 ) -> Mapping[str, Candidate]:
+    """What can be approved of a desk with that runbook, those people, and those changes of the delegation."""
     document = {
         "schema": "remit/delegation/v1",
         "principals": {name: {"roles": roles, "os": [name]} for name, roles in who.items()},

@@ -50,6 +50,7 @@ _BROKEN_PROMISES: Final = frozenset({3, 12})
 """What cannot hold where a target does not keep its contract, or a human does not say what is."""
 
 _LOOK_MS: Final = 20_000
+_TURNS_OF_BUGS: Final = 6_000
 _JUMPS_MS: Final = (-3_600_000, -90_000, -1_500, 1_500, 90_000, 3_600_000)
 
 
@@ -338,6 +339,8 @@ def run_seed(
             for name in bugs:
                 stack.enter_context(BUGS[name].planted())
         play = Play(seed=seed, mode=mode, driver=driver)
+        if bugs:
+            play.scheduler.most_turns = _TURNS_OF_BUGS  # a wrong rule may never come to rest
         try:
             play.play()
         except EndlessError as endless:

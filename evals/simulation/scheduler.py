@@ -77,7 +77,7 @@ class Scheduler:
         self.clock = WorldClock(now_ms, self)
         self.actors: list[Actor] = []
         self.until_ms = now_ms
-        self.turns = 0
+        self.turns, self.most_turns = 0, MAX_TURNS
         self.stopping = False
         self.trouble: BaseException | None = None
         self._main = threading.Lock()
@@ -181,8 +181,8 @@ class Scheduler:
     def _next(self) -> Actor | None:
         """Who acts now; time passes until somebody can. None: the world is over."""
         self.turns += 1
-        if self.turns > MAX_TURNS:
-            self.trouble = EndlessError(f"no rest after {MAX_TURNS} turns")
+        if self.turns > self.most_turns:
+            self.trouble = EndlessError(f"no rest after {self.most_turns} turns")
             return None
         while self.clock.now_ms < self.until_ms and self.trouble is None:
             able = [a for a in self.actors if a.ready and not a.frozen and not a.doomed]
