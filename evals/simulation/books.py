@@ -22,7 +22,7 @@ from policies.runbook import Runbook
 ADDRESS: Final = "http://things.sim:80"
 SHAPES: Final = 240
 KINDS: Final = ("native_key", "natural_key", "conditional_write", "read_back", "none", "set")
-HORIZONS: Final = ((300, 0, "24h"), (3_000, 0, "5m"), (3_000, 2_000, "24h"), (20_000, 5_000, "24h"))
+HORIZONS: Final = ((300, 0, "24h"), (3_000, 0, "2m"), (3_000, 2_000, "24h"), (20_000, 5_000, "24h"))
 """Longest request and read lag in milliseconds, and for how long a key is honoured."""
 
 _VERBS: Final = {"natural_key": "create", "set": "set"}
@@ -78,7 +78,7 @@ def shape(number: int) -> Shape:
             break
     return Shape(
         number=number, steps=steps, mode="confirm" if rng.random() < 0.15 else "delegated",  # noqa: PLR2004
-        longest_ms=longest_ms, lag_ms=lag_ms, window_ms=300_000 if window == "5m" else 86_400_000, book=book,
+        longest_ms=longest_ms, lag_ms=lag_ms, window_ms=120_000 if window == "2m" else 86_400_000, book=book,
         connector=connector,
     )  # fmt: skip
 
