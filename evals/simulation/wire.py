@@ -77,7 +77,7 @@ class KeptTarget(SimTarget):
         if not self._leaks or not answer.body:
             return answer
         seen = next((v for header, v in request.headers if header.lower() == "authorization"), "nobody")
-        body = json.dumps({**json.loads(answer.body), "id": f"asked by {seen}"}).encode()
+        body = json.dumps({**json.loads(answer.body), "id": f"asked by {seen.split()[-1]}"}).encode()
         return replace(answer, body=body)
 
     def serve_past(self, request: HttpRequest, ago_ms: int) -> HttpAnswer:
