@@ -11,7 +11,7 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from evals.bench import desk, peers, remit_steps, shares
+from evals.bench import desk, peers, prover, remit_steps, shares
 from remit.bootstrap import App, open_app
 from remit.worker.engine import Engine
 
@@ -114,6 +114,8 @@ def main() -> None:
             for number in range(given.rounds):
                 bench.round(number, given.many)
             console.print(table(bench.found, given.many))
+    for line in prover.lines():
+        console.print(line)
 
 
 if __name__ == "__main__":
