@@ -47,6 +47,9 @@ PROOF_LAWS: Final[Mapping[str, str]] = MappingProxyType(
 )
 NOT_MODELLED: Final = (
     "lists of more than two items: items are alike and worked off one after another, two stand for all",
+    "disturbances in two different steps of one run, unless its limits may run out: each step has its turn",
+    "more than one beginning, but in the campaign that is named so and where expressions are evaluated",
+    "a second move of a model, a second lost worker, or more mishaps on one path than a campaign names",
     "waiting in line for a resource that another run holds, windows, and reads at the very first that fail",
     "when the next level of an escalation is told: nothing else depends on it",
     "tools that cannot be made at the desk (row 6, tools_unavailable)",
