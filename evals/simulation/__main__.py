@@ -77,8 +77,8 @@ def _many(given: argparse.Namespace) -> int:
         Stretch(driver="fast", first=given.first, last=given.first + given.seeds),
         Stretch(driver="graph", first=GRAPH_FIRST + given.first, last=GRAPH_FIRST + given.first + graph),
     ]
-    before = list(log.lines())
-    todo = list(chunked(left(wanted, (line.stretch for line in before)), given.stretch))
+    before = [line.stretch for line in log.lines()]
+    todo = list(chunked(left(wanted, before), given.stretch))
     said = "; goes on from its log" if before else ""
     print(f"{given.seeds} fast and {graph} graph seeds, {len(todo)} stretches to play{said}", file=sys.stderr)
     interrupted = _play(todo, log, given)

@@ -71,8 +71,8 @@ class Log:
                 f"{self.path} is of other code: {', '.join(others)}; this is {version.code()}"
             )
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        if self.path.exists() and not self.path.read_bytes().endswith(b"\n"):
-            self._write("\n")  # the last line was cut; it stays as it is, and counts for nothing
+        if self._cut():
+            self._write("\n")  # the last line stays as it is, and counts for nothing
         told = {
             "schema": SCHEMA, "began": began, "revision": version.revision(), "code": version.code(),
             "world": version.world(),
@@ -82,6 +82,14 @@ class Log:
     def append(self, line: Line) -> None:
         """Add a line, durably."""
         self._write(json.dumps(asdict(line), separators=(",", ":")) + "\n")
+
+    def _cut(self) -> bool:
+        """Whether the last line has no end."""
+        if not self.path.exists() or not self.path.stat().st_size:
+            return False
+        with self.path.open("rb") as opened:
+            opened.seek(-1, os.SEEK_END)
+            return opened.read() != b"\n"
 
     def _write(self, text: str) -> None:
         with self.path.open("a", encoding="utf-8") as opened:
