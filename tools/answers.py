@@ -61,5 +61,5 @@ def _success(contract: ToolContract, came: HttpAnswer) -> Reply:
 def _said(came: HttpAnswer) -> str:
     if came.body is None:
         return f"{came.status}, {came.trouble}"
-    text = came.body[:600].decode("utf-8", errors="replace").strip()
+    text = came.body.decode("utf-8", errors="replace").strip()  # whole: it is scrubbed before it is cut
     return f"{came.status}: {text}" if text else str(came.status)

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Final
 from urllib.parse import quote, quote_plus
 
@@ -19,10 +20,14 @@ MAX_DETAIL: Final = 300
 MAX_TEXT: Final = 16 * 1024
 MAX_SAID: Final = 400
 MAX_EVIDENCE: Final = 64 * 1024
+MIN_SEEN: Final = 64 * 1024  # so much of a text is looked through, however little of it is kept
+CUT: Final = "…"
 MIN_SECRET: Final = 4  # a shorter value would blot out ordinary words
 MIN_SPLIT: Final = 8  # of a shorter one the letters may stand so in a row of ordinary words
 _MAX_ESCAPED: Final = 1024
 _ESCAPES: Final = ("%", "\\", "&#")
+_ESCAPE_CHARS: Final = 12  # as long as one character may become in a text that is not made to deceive
+_CUT_ESCAPE: Final = re.compile(r"[%\\&][%#0-9A-Za-z]*")
 _MAX_DEPTH: Final = 32
 
 _ANSI: Final = re.compile(
@@ -57,10 +62,18 @@ _PATTERNS: Final = tuple(
 
 def clean(text: str, *, limit: int = MAX_TEXT) -> str:
     """Strip terminal sequences, control, bidi and invisible characters (newline, tab stay), and cap."""
-    kept = text[: limit * 4]
-    if not (kept.isascii() and kept.isprintable()):
-        kept = "".join(c for c in _ANSI.sub("", kept) if c in "\n\t" or not _is_hidden(c))
-    return kept if len(kept) <= limit else kept[: limit - 1] + "…"
+    most = 4 * limit
+    return _capped(_shown(text if len(text) <= most else text[:most] + CUT), limit)
+
+
+def _shown(text: str) -> str:
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c for c in _ANSI.sub("", text) if c in "\n\t" or not _is_hidden(c))
+
+
+def _capped(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + CUT
 
 
 def _is_hidden(character: str) -> bool:
@@ -68,19 +81,26 @@ def _is_hidden(character: str) -> bool:
 
 
 def scrub(text: str, *, secrets: Iterable[Secret | str | None] = (), limit: int = MAX_TEXT) -> str:
-    """Take every secret out of ``text``, clean and cap it. Idempotent."""
+    """Take every secret out of ``text``, clean and cap it. Idempotent.
+
+    It is capped behind all else. What was cut before (a text that ends in an ellipsis, or one too long to be
+    looked through) loses what may be the beginning of a secret at its end.
+    """
     if not text:
         return text
-    values = [s.reveal() if isinstance(s, Secret) else s for s in secrets if s]
-    text = text[: limit * 4]
+    values = frozenset(s.reveal() if isinstance(s, Secret) else s for s in secrets if s)
+    most = max(4 * limit, MIN_SEEN)
+    if len(text) > most:
+        text = text[: most - 1] + CUT
     # Twice, because a control character inside a secret hides it from the first look.
     first = _without_values(text, values)
-    shown = clean(first, limit=limit * 4)
-    text = first if shown == text else _without_values(shown, values)
+    shown = _shown(first)
+    text = first if shown == first else _without_values(shown, values)
     text = _KEY_VALUE.sub(lambda found: found["key"] + MARK, text)
     for pattern in _PATTERNS:
         text = pattern.sub(MARK, text)
-    return clean(text, limit=limit)
+    text = _capped(text, limit)
+    return _without_beginning(text.rstrip(CUT), values) + CUT if text.endswith(CUT) else text
 
 
 def one_line(text: str, *, secrets: Iterable[Secret | str | None] = (), limit: int = MAX_DETAIL) -> str:
@@ -116,6 +136,55 @@ def holds(text: str, values: Iterable[str]) -> bool:
     known = frozenset(values)
     shown = clean(text, limit=len(text) + 1)
     return _without_values(text, known) != text or _without_values(shown, known) != shown
+
+
+def _without_beginning(text: str, values: frozenset[str]) -> str:
+    """Take off the end of a cut text for as long as it is how one of these values may begin."""
+    beginnings = [part for value in values for part in _parts(value) if len(part) >= MIN_SECRET]
+    while values:
+        places = [_plain_beginning(text, values), *(_escaped_beginning(text, part) for part in beginnings)]
+        if min(places) == len(text):
+            break
+        text = text[: min(places)]
+    return text
+
+
+def _plain_beginning(text: str, values: frozenset[str]) -> int:
+    """Where the longest end of ``text`` is with which a plain form begins; its length if there is none."""
+    forms = _forms(values)
+    most = max((len(letters) for _, letters, _ in forms), default=0)
+    places = list(islice((at for at in range(len(text) - 1, -1, -1) if not text[at].isspace()), most))
+    end = "".join(text[at] for at in reversed(places))
+    longest = 0
+    for _, letters, is_hex in forms:
+        shown = end.lower() if is_hex else end
+        lengths = range(min(len(letters), len(end)), longest, -1)
+        longest = next((n for n in lengths if shown.endswith(letters[:n])), longest)
+    return places[longest - 1] if longest else len(text)
+
+
+def _escaped_beginning(text: str, value: str) -> int:
+    """The same for a value of which any character may be escaped, and the last escape may be cut in two."""
+    first = max(0, len(text) - _ESCAPE_CHARS * min(len(value), _MAX_ESCAPED))
+    if not any(mark[0] in text[first:] for mark in _ESCAPES):
+        return len(text)
+    return next((at for at in range(first, len(text)) if _begins(text, at, _steps(value))), len(text))
+
+
+def _begins(text: str, at: int, steps: Iterable[re.Pattern[str]]) -> bool:
+    for step in steps:
+        if at == len(text):
+            return True
+        found = step.match(text, at)
+        if found is None:
+            return len(text) - at < _ESCAPE_CHARS and _CUT_ESCAPE.fullmatch(text, at) is not None
+        at = found.end()
+    return at == len(text)
+
+
+@lru_cache(maxsize=256)
+def _steps(value: str) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(_any_escape(character)) for character in value)
 
 
 def _without_values(text: str, values: Iterable[str]) -> str:

@@ -14,6 +14,7 @@ import httpx
 
 from agents.models.port import Answer, Prompt, V
 from agents.models.reading import read_answer
+from tools.scrub import clean
 
 MAX_RESPONSE_BYTES: Final = 256 * 1024
 _DETAIL: Final = 200
@@ -102,7 +103,9 @@ class OpenAIModel:
         return box[0]
 
     def _problem(self, problem: str, detail: str) -> Answer[V]:
-        return Answer(value=None, tokens=0, model_id=self.model_id, problem=problem, detail=detail[:_DETAIL])
+        return Answer(
+            value=None, tokens=0, model_id=self.model_id, problem=problem, detail=clean(detail, limit=_DETAIL)
+        )
 
     def _ask(
         self, openai: ModuleType, http: httpx.Client, prompt: Prompt, schema: type[V], max_tokens: int

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from policies.admission import Rejected
 from state import canonical
+from tools.scrub import CUT
 
 if TYPE_CHECKING:
     from remit.intake.requests import Request
@@ -42,11 +43,17 @@ def within_bounds(request: "Request") -> tuple["Request", Rejected | None]:
     if refused is None:
         return request, None
     cut = replace(
-        request, text=request.text[:_KEPT], runbook=request.runbook[:_KEPT], ref=request.ref[:_KEPT],
-        criteria=tuple(one[:_KEPT] for one in request.criteria[:MAX_CRITERIA]), inputs=inputs,
+        request, text=_beginning(request.text), runbook=_beginning(request.runbook),
+        ref=_beginning(request.ref),
+        criteria=tuple(_beginning(one) for one in request.criteria[:MAX_CRITERIA]), inputs=inputs,
         delivery=None if request.delivery and len(request.delivery) > MAX_LABEL else request.delivery,
     )  # fmt: skip
     return cut, refused
+
+
+def _beginning(text: str) -> str:
+    """What is kept of a text; the ellipsis tells the scrubber that a secret may have been cut in two."""
+    return text if len(text) <= _KEPT else text[: _KEPT - 1] + CUT
 
 
 def _inputs(given: Mapping[str, Any]) -> tuple[dict[str, Any], Rejected | None]:
@@ -58,7 +65,7 @@ def _inputs(given: Mapping[str, Any]) -> tuple[dict[str, Any], Rejected | None]:
         shown = str(name)[:_SHOWN]
         if isinstance(value, str) and len(value) > MAX_VALUE:
             refused = Rejected(code="oversized", message=f"input {shown} is longer than {MAX_VALUE}")
-            kept[shown] = value[:_KEPT]
+            kept[shown] = _beginning(value)
         elif _is_value(value):
             kept[name] = value
         else:

@@ -77,6 +77,14 @@ def test_a_tool_without_a_result_needs_no_body():
     assert classify(empty, came(200, b"not json")).result == {}
 
 
+@pytest.mark.parametrize("filler", [b"\x00", b"\xe2\x80\x8b", b" ", b"_"])
+@pytest.mark.parametrize("before", [150, 195, 290, 590, 595, 1190])
+def test_a_secret_that_a_cut_would_split_leaves_no_part_of_itself(filler, before):
+    body = filler * before + b"zQ9-Kx7-Wv3-Ju5-Pt1" + b"_" * 2_000
+    detail = classify(contract(), came(422, b"!" + body), Secret("one", "zQ9-Kx7-Wv3-Ju5-Pt1")).detail
+    assert "zQ9" not in detail
+
+
 def test_what_the_target_says_is_one_scrubbed_line():
     secret = Secret("one", "Bearer abc-secret-77")
     body = b"no:\nabc-secret-77 \x1b[31m is\x00 wrong " + b"x" * 5000

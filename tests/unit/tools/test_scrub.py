@@ -170,3 +170,53 @@ def test_any_text_is_scrubbed_once_and_for_all(text):
 
 def test_pickles_of_secrets_hold_no_value():
     assert CANARY.encode() not in pickle.dumps(Secret("canary", CANARY))
+
+
+HIDDEN = "zQ9-Kx7/Wv3+Ju5=Pt1"
+WAYS = (
+    HIDDEN,
+    base64.b64encode(HIDDEN.encode()).decode(),
+    HIDDEN.encode().hex(),
+    quote(HIDDEN, safe=""),
+    "".join(f"%{byte:02X}" for byte in HIDDEN.encode()),
+    "".join(f"\\u{byte:04x}" for byte in HIDDEN.encode()),
+    "".join(f"&#{byte};" for byte in HIDDEN.encode()),
+    " ".join(HIDDEN),
+)
+
+
+def begins(out, way):
+    """How many characters of the beginning of a form stand at the end of what is left, or anywhere in it."""
+    kept = "".join(out.replace(MARK, "").rstrip("…").split())
+    packed = "".join(way.split())
+    return next((n for n in range(len(packed), 0, -1) if packed[:n] in kept), 0)
+
+
+@given(
+    st.sampled_from(WAYS),
+    st.integers(min_value=0, max_value=1500),
+    st.sampled_from(["_", "\x00", "\u200b", "_\x1b[31m"]),
+    st.integers(min_value=20, max_value=400),
+    st.booleans(),
+)
+def test_a_cut_leaves_no_beginning_of_a_secret(way, before, filler, limit, line):
+    text = filler * before + way + "_" * 2_000
+    out = (one_line if line else scrub)(text, secrets=[HIDDEN], limit=limit)
+    assert len(out) <= limit
+    assert begins(out, way) == 0, out[-60:]
+
+
+@given(
+    st.sampled_from(WAYS), st.integers(min_value=1, max_value=120), st.integers(min_value=30, max_value=90)
+)
+def test_what_was_cut_by_somebody_who_knew_no_secret_is_cut_further(way, kept, before):
+    cut = "_" * before + way[:kept] + "…"
+    out = scrub(cut, secrets=[HIDDEN])
+    assert begins(out, way) == 0, out
+    assert scrub(out, secrets=[HIDDEN]) == out
+
+
+def test_what_is_too_long_to_be_looked_through_is_cut_before_a_secret():
+    for hidden in ("\x00", "\u200b"):
+        text = hidden * 65_530 + HIDDEN
+        assert begins(scrub(text, secrets=[HIDDEN], limit=300), HIDDEN) == 0
