@@ -4,8 +4,10 @@ Setting is open to everybody who has a part in the desk, since a needless stop c
 go on, or ends what nobody can read, is for those who answer for it.
 """
 
+from policies.contract import ToolContract
 from policies.delegation import matches
-from policies.in_force import InForce
+from policies.in_force import InForce, Policy
+from policies.resource_names import can_make
 
 
 def may_stop(view: InForce, name: str) -> bool:
@@ -29,12 +31,21 @@ def known_runbook(view: InForce, runbook: str) -> bool:
 
 
 def touchable(view: InForce, resource: str) -> bool:
-    """Whether a delegation in force lets some write touch that resource."""
-    return any(
+    """Whether a delegation in force lets some write touch that resource, and a call can name it so.
+
+    A pattern, or another spelling of a name, names nothing: names are compared exactly.
+    """
+    return any(_touches(view.policy(ref), resource) for ref in view.runbooks)
+
+
+def _touches(policy: Policy, resource: str) -> bool:
+    delegated = any(
         matches(pattern, resource)
-        for ref in view.runbooks
-        for patterns in view.policy(ref).delegation.resources.values()
+        for patterns in policy.delegation.resources.values()
         for pattern in patterns
+    )
+    return delegated and any(
+        can_make(ToolContract.from_document(text), resource) for text in policy.documents.values()
     )
 
 

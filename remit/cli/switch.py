@@ -138,10 +138,10 @@ def _require_known(door: Door, runbook: str | None, resource: str | None) -> Non
     )
     if not known:
         raise UsageError(
-            f"no delegation in force lets a write touch {resource!r:.120}",
+            f"no write that is delegated here can touch {resource!r:.120}; a stop names one resource",
             code="unknown_resource",
             not_done="NOTHING IS STOPPED",
-            hint="remit runbook authority ID names what it may touch; or all of it: remit stop",
+            hint="remit runbook authority ID names what it may touch; or stop --runbook ID, or all: remit stop",
         )
 
 

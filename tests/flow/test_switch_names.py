@@ -49,6 +49,8 @@ def stops(folder):
         (["--runbook", ""], "usage"),
         (["--resource", "no/such"], "unknown_resource"),
         (["--resource", "page:shopp"], "unknown_resource"),
+        (["--resource", "page:*"], "unknown_resource"),
+        (["--resource", "page:sho%70"], "unknown_resource"),
         (["--resource", "page:shop\x1b[31m"], "unknown_resource"),
         (["--resource", ""], "usage"),
     ],

@@ -61,10 +61,11 @@ _LONGEST_CHARACTER: Final = 4  # bytes of UTF-8
 _HTTP_OK: Final = 200
 _SERVER_ERROR: Final = "500"
 
-# One program: ``group:*`` would name all of a group, and ``group:`` too.
+# One program: ``group:*`` would name all of a group, and ``group:`` too. And one name for it: a program that
+# is a group of its own is ``web`` and ``web:web`` to supervisord, and would be two resources here.
 _PROGRAM: Final = StringSpec(
     type="string",
-    pattern=r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,99})?",
+    pattern=r"(?!([^:]+):\1$)[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,99})?",
     max_length=201,
 )
 _SERVER: Final = StringSpec(type="string", pattern=r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,79}", max_length=80)
