@@ -141,7 +141,7 @@ def _require_known(door: Door, runbook: str | None, resource: str | None) -> Non
             f"no write that is delegated here can touch {resource!r:.120}; a stop names one resource",
             code="unknown_resource",
             not_done="NOTHING IS STOPPED",
-            hint="remit runbook authority ID names what it may touch; or stop --runbook ID, or all: remit stop",
+            hint="remit runbook authority ID names what it may touch; or stop --runbook ID, or all of it",
         )
 
 
