@@ -116,12 +116,15 @@ def recorded(operation: Operation) -> dict[str, Any] | None:
     return None
 
 
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
+
+
 def plain(value: Any) -> Any:
     """``value`` with mappings as dicts and sequences as lists, all the way down."""
     if isinstance(value, dict | MappingProxyType):  # not Mapping: asking an abstract class is slow
-        return {name: plain(inner) for name, inner in value.items()}
+        return {name: inner if type(inner) in _SCALARS else plain(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(inner) for inner in value]
+        return list(value) if _SCALARS.issuperset(map(type, value)) else [plain(inner) for inner in value]
     return value
 
 

@@ -84,18 +84,12 @@ class Situation:
 
     def operations(self, slot: Slot) -> tuple[Operation, ...]:
         """The operations in a slot, in order."""
-        place = slot.undoes if slot.undoes is not None else (slot.step.id, slot.item)
-        return tuple(self._by_place.get(place, ()))
-
-    @cached_property
-    def _by_place(self) -> dict[str | tuple[str, int | None], list[Operation]]:
-        """Operations by what they undo, else by their step and item."""
-        found: dict[str | tuple[str, int | None], list[Operation]] = {}
-        for operation in self.task.operations:
-            undoes = operation.undoes
-            place = (operation.step, operation.item) if undoes is None else undoes
-            found.setdefault(place, []).append(operation)
-        return found
+        undoes, step, item = slot.undoes, slot.step.id, slot.item
+        if undoes is not None:
+            return tuple(o for o in self.task.operations if o.undoes == undoes)
+        return tuple(
+            o for o in self.task.operations if o.item == item and o.step == step and o.undoes is None
+        )
 
     def slot_of(self, operation: Operation) -> Slot:
         """The slot that an operation stands in."""
@@ -118,11 +112,15 @@ class Situation:
             return next(
                 (slot for slot in self.undo_slots() if not self._finished(self.operations(slot))), None
             )
-        by_place, left = self._by_place, self.task.left_slots
-        for step, item in self._places():
-            place = (step.id, item)
-            if not self._finished(by_place.get(place, ())) and place not in left:
-                return Slot(step=step, item=item, undoes=None)
+        # Asked at every move of every place there is: the newest operation of a place stands last.
+        newest = {(o.step, o.item): o.status for o in self.task.operations if o.undoes is None}
+        done = {place for place, status in newest.items() if status is not Status.OPEN}
+        done.update(self.task.left_slots)
+        for step in self.plan.steps:
+            items = range(len(self.task.items.get(step.id, ()))) if step.each else (None,)
+            for item in items:
+                if (step.id, item) not in done:
+                    return Slot(step=step, item=item, undoes=None)
         return None
 
     @staticmethod
@@ -144,7 +142,7 @@ class Situation:
     def all_unresolved(self) -> tuple[Operation, ...]:
         """Every such operation, in order."""
         task, moment = self.task, self.moment
-        return tuple(o for o in task.operations if flight.unresolved(task, o, moment))
+        return tuple(o for o in task.operations if not o.rests and flight.unresolved(task, o, moment))
 
     # effects
     def can_be_undone(self, operation: Operation) -> bool:

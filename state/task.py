@@ -136,6 +136,12 @@ class Operation:
     probe_verdict: str | None = None
     probe_seq: int = 0
     left_reason: str = ""
+    rests: bool = field(init=False, compare=False, repr=False)  # settled, and no attempt of it is undecided
+
+    def __post_init__(self) -> None:
+        """Tell once what every move asks of every operation."""
+        rests = self.settled is not None and not any(a.undecided for a in self.attempts)
+        object.__setattr__(self, "rests", rests)
 
     @property
     def slot(self) -> tuple[str, int | None]:

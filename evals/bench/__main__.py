@@ -1,6 +1,7 @@
 """``python -m evals.bench``: prints ratios, each from rounds that alternate between the things compared."""
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
@@ -11,12 +12,15 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from evals.bench import desk, peers, prover, remit_steps, shares
+from evals.bench import desk, long_run, peers, prover, remit_steps, seeds, shares
 from remit.bootstrap import App, open_app
 from remit.worker.engine import Engine
 
 WIDTH: Final = 100
 SYNCS: Final = 100
+BESIDE: Final = ("prover", "seeds", "long")
+"""What is measured in processor time alone, each a table of its own."""
+MEMORY: Final = "/dev/shm" if os.path.isdir("/dev/shm") else None  # noqa: S108, PTH112
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,8 +106,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--many", type=int, default=64, help="runs at once")
     parser.add_argument("--shares", action="store_true", help="where the processor time of a step goes")
+    parser.add_argument("--only", choices=BESIDE, help="one of the tables behind the first, alone")
     given = parser.parse_args()
     console = Console(width=WIDTH)
+    if given.only:
+        _beside(console, given.only)
+        return
     with tempfile.TemporaryDirectory(prefix="remit-bench-") as folder:
         settings = desk.make(Path(folder) / "desk")
         with open_app(settings) as app, app.engine() as engine:
@@ -114,8 +122,20 @@ def main() -> None:
             for number in range(given.rounds):
                 bench.round(number, given.many)
             console.print(table(bench.found, given.many))
-    for line in prover.lines():
-        console.print(line)
+    for name in BESIDE:
+        _beside(console, name)
+
+
+def _beside(console: Console, name: str) -> None:
+    if name == "prover":
+        for line in prover.lines():
+            console.print(line)
+        return
+    if name == "seeds":
+        console.print(seeds.table(seeds.measure()))
+        return
+    with tempfile.TemporaryDirectory(prefix="remit-bench-", dir=MEMORY) as folder:  # no disk is measured
+        console.print(long_run.table(long_run.measure(Path(folder) / "desk")))
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
 
 from ulid import ULID
 
@@ -15,16 +14,14 @@ from state.ledger.port import Append
 from state.projection import row_of
 from state.task import Task
 
-_RUNBOOK: Final = "cells@1"
 
-
-def submit(app: App, cell: str) -> str:
+def submit(app: App, cell: str, runbook: str = "cells@1") -> str:
     """Admit one run; its id."""
     view = app.policies.now()
     people = view.people()
     assert people is not None
     asked = Asked(requester="bench", source="bench", inputs={"cell": cell})
-    verdict = admit(asked, policy=view.policy(_RUNBOOK), people=people, facts=Facts(at=app.ledger.now()))
+    verdict = admit(asked, policy=view.policy(runbook), people=people, facts=Facts(at=app.ledger.now()))
     assert isinstance(verdict, Admitted), verdict
     empty = Task(run=str(ULID()))
     drafts = [

@@ -18,8 +18,11 @@ CONNECTOR_PAUSE_S: Final = 60
 
 def put(task: Task, operation: Operation) -> Task:
     """``task`` with ``operation`` in its place."""
-    operations = tuple(operation if o.id == operation.id else o for o in task.operations)
-    return evolve(task, operations=operations)
+    before = task.operations
+    place = next((n for n in range(len(before) - 1, -1, -1) if before[n].id == operation.id), None)
+    if place is None:
+        return task
+    return evolve(task, operations=(*before[:place], operation, *before[place + 1 :]))
 
 
 def _intent(task: Task, entry: Entry) -> Task:
