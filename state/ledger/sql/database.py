@@ -43,8 +43,12 @@ class Database(Protocol):
     def writing(self) -> Writing:
         """Open the connection that writes; StorageError."""
 
-    def reading(self) -> Engine:
-        """Make the pool of reading connections: each transaction sees one moment and changes nothing."""
+    def reading(self, *, lenient: bool = False) -> Engine:
+        r"""Make a pool of reading connections: each transaction sees one moment and changes nothing.
+
+        ``lenient``, which takes longer: a text that is none, as only tampering makes one, does not end the
+        reading; its bytes are shown as ``\xff``.
+        """
 
     def asking(self) -> DBAPICursor:
         """Open a connection whose every statement sees what is durable by then."""

@@ -177,8 +177,9 @@ class Postgres:
         """Open the connection that writes; StorageError."""
         return PostgresWriter(self._url)
 
-    def reading(self) -> Engine:
+    def reading(self, *, lenient: bool = False) -> Engine:
         """Make the pool of reading connections, each transaction of which sees one moment."""
+        del lenient  # the server takes no text that is none
         engine = create_engine(
             self._url,
             creator=lambda: connect(self._url, autocommit=False),

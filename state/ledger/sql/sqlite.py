@@ -4,7 +4,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -45,6 +45,13 @@ def _connect(path: Path) -> sqlite3.Connection:
     )
     connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
     return connection
+
+
+def _read_only(connection: sqlite3.Connection, *, lenient: bool) -> None:
+    """Let it change nothing; ``lenient``: bytes that are no text are shown as such, and end no reading."""
+    connection.execute("PRAGMA query_only = ON")
+    if lenient:
+        connection.text_factory = partial(str, encoding="utf-8", errors="backslashreplace")
 
 
 def reading_connection(path: Path) -> sqlite3.Connection:
@@ -231,10 +238,10 @@ class Sqlite:
         """Open a connection that cannot change anything; each statement sees what is durable by then."""
         return cast("DBAPICursor", reading_connection(self.path).cursor())
 
-    def reading(self) -> Engine:
+    def reading(self, *, lenient: bool = False) -> Engine:
         """Make the pool of reading connections: each transaction sees one moment, and waits for no writer."""
         engine = self._engine("BEGIN", poolclass=QueuePool, pool_size=4, max_overflow=-1)
-        event.listen(engine, "connect", lambda raw, _record: raw.execute("PRAGMA query_only = ON"))
+        event.listen(engine, "connect", lambda raw, _record: _read_only(raw, lenient=lenient))
         return engine
 
     def upgrading(self) -> Engine:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import select
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from state import instants
@@ -73,16 +73,17 @@ class SqlLedger:
         self._chains = Chains(dialect, key=payload_key, tally=tally)
         self._desk = Desk(dialect, self._chains)
         self._presence = Presence(dialect, self._chains, key=payload_key, tally=tally)
-        self._engine = database.reading()
+        self._engine, self._lenient = database.reading(), database.reading(lenient=True)
         self._glances = Glances(database)
         self._writer = Writer(connection)
         its = system_clock if database.clock is None else self._glances.now
         self.now: Callable[[], str] = clock or its  # the database's clock, as an instant
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def _reading(self, engine: Engine | None = None) -> Iterator[Connection]:
+        """Read leniently, so that one bad row hides no other; ``engine``: a stricter one, and faster."""
         try:
-            with self._engine.connect() as connection:
+            with (engine or self._lenient).connect() as connection:
                 yield connection
         except DBAPIError as error:
             raise StorageError(f"the database could not be read: {error.orig}") from error
@@ -118,8 +119,12 @@ class SqlLedger:
 
     def read(self, run: str, *, after: int = 0) -> list[Entry]:
         """Read the entries of a chain in order."""
-        with self._reading() as connection:
-            return reads.chain(connection, run, after)
+        try:
+            with self._reading(self._engine) as connection:
+                return reads.chain(connection, run, after)
+        except StorageError:  # perhaps for one bad text, which is then the run's alone
+            with self._reading() as connection:
+                return reads.chain(connection, run, after)
 
     def glance(self, run: str) -> Glance:
         """Read what is asked at every move."""
@@ -288,5 +293,6 @@ class SqlLedger:
     def close(self) -> None:
         """Finish what is queued and close every connection."""
         self._engine.dispose()
+        self._lenient.dispose()
         self._glances.close()
         self._writer.close()
