@@ -13,7 +13,7 @@ from evals.invariants.evidence import Arrival, State, When
 from evals.simulation.books import ADDRESS
 from evals.simulation.faults import WireFaults
 from evals.simulation.keeping import Kept
-from evals.simulation.scheduler import Scheduler
+from evals.simulation.scheduler import Actor, Scheduler
 from policies.call import Reply
 from policies.contract import ToolContract
 from state.entry import Kind
@@ -55,6 +55,7 @@ class KeptTarget(SimTarget):
         self._past: dict[str, list[tuple[int, Thing | None]]] = {}
         self._ago_ms = 0
         self.sent: dict[int, tuple[HttpRequest, Sending]] = {}
+        self.left_behind: dict[int, Actor | None] = {}
 
     def serve(self, request: HttpRequest) -> HttpAnswer:
         """Answer, and keep what came of it."""
@@ -63,6 +64,9 @@ class KeptTarget(SimTarget):
             sent = self.sent.get(id(request))
             self._kept.readers.add(sent[1].credential if sent else "")
             return self._shown_with(request, super().serve(request))
+        sender = self.left_behind.get(id(request))
+        if sender is not None and sender.doomed:
+            return HttpAnswer(status=503, headers={}, body=b"")
         name = written["thing"]
         self._first(name)
         before = self.things[name].version if name in self.things else 0
@@ -159,7 +163,11 @@ class Wire:
         self.scheduler.check()
         self.network.tool = sending.tool
         self.faults.meets = partial(self._met, sending)
-        answer = self.network.exchange(request, timeout_s=timeout_s, max_bytes=max_bytes)
+        try:
+            answer = self.network.exchange(request, timeout_s=timeout_s, max_bytes=max_bytes)
+        except NeverBack:  # its thread may send whenever it likes, but not when its process is no more
+            self.target.left_behind[id(request)] = self.scheduler.current
+            raise
         wait_ms = self.rng.choice(_LATENCY_MS)
         if wait_ms:
             self.scheduler.sleep(wait_ms)
