@@ -116,7 +116,15 @@ def _ack(session: Session, signal: Signal) -> Folded:
     if escalation is None or signal.body["escalation"] != escalation.id:
         late = decisions.decided_already(session.task, _text(signal.body["escalation"]))
         return _refuse(signal, late.code, late.message)
+    if not _human_roles(session, signal.by) & (_deciders(session) | _paged(session)):
+        why = f"{signal.by} neither decides on this run nor is told when it stops"
+        return _refuse(signal, "not_allowed", why)
     return Folded(drafts=(_said(signal, {"escalation": escalation.id}),))
+
+
+def _paged(session: Session) -> frozenset[str]:
+    """Roles that are told of an escalation, at one level or another."""
+    return frozenset(level.to.removeprefix("role:") for level in session.runbook.escalation.levels)
 
 
 def _attest(session: Session, signal: Signal) -> Folded:

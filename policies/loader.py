@@ -6,10 +6,13 @@ aside, so one file has one digest in every version of remit; what is left out me
 version says.
 """
 
+import errno
+import os
+import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -98,8 +101,20 @@ def revive(model: type[T], content: str) -> T:
         raise LoadError(explain(error, document, model)) from error
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to be read; OSError where it is none: whoever reads a pipe may wait for ever."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "Not a regular file", str(path))
+
+
 def _content(path: Path) -> bytes:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(yaml_tree.MAX_BYTES + 1)
 
 

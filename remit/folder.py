@@ -74,7 +74,7 @@ class Folder:
 
     def name_of(self, path: Path) -> str:
         """Name of a file as problems give it: from the desk's folder on."""
-        return str(path.relative_to(self.settings.desk))
+        return _shown(path, self.settings.desk)
 
     def placed(self, problem: Problem, path: Path) -> Problem:
         """Give a problem of a runbook the name of its file."""
@@ -190,10 +190,16 @@ def _yaml_files(folder: Path, problems: list[Problem], desk: Path) -> list[Path]
     return found[:MAX_FILES]
 
 
+def _shown(path: Path, desk: Path) -> str:
+    """Name a file from the desk's folder on; what no terminal should get of its name stands there escaped."""
+    name = str(path.relative_to(desk))
+    return name if name.isprintable() else repr(name)[1:-1]
+
+
 def _take(
     desk: Path, path: Path, load: Callable[[Path], T], problems: list[Problem], *, optional: bool = False
 ) -> T | None:
-    name = str(path.relative_to(desk))
+    name = _shown(path, desk)
     try:
         return load(path)
     except LoadError as error:
@@ -212,7 +218,7 @@ def _once(
     if name not in kept:
         kept[name] = taken
         return
-    first, second = (str(t.path.relative_to(desk)) for t in (kept[name], taken))
+    first, second = (_shown(t.path, desk) for t in (kept[name], taken))
     problems.append(_problem(second, f"{name} is in {first} already; this one is ignored", "duplicate"))
 
 

@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsError as SourceError,
 )
 
+from policies.loader import open_regular
 from remit.errors import DeskError, SettingsError
 
 FILE: Final = "remit.toml"
@@ -209,7 +210,8 @@ def unknown_variables(environ: Mapping[str, str] | None = None) -> list[str]:
 
 def _text(path: Path) -> str:
     try:
-        raw = path.read_bytes()
+        with open_regular(path) as file:
+            raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise SettingsError(f"{path}: {error.strerror}", code="bad_settings") from error
     if len(raw) > MAX_BYTES:

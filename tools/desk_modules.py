@@ -19,6 +19,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
+from policies.loader import open_regular
 from state import canonical
 from tools.errors import SetupError
 
@@ -220,7 +221,9 @@ def _source(name: str, folder: Path | None) -> Source | None:
 
 def _read(name: str, path: Path, *, of_desk: bool) -> Source | None:
     try:
-        return Source(name=name, path=path, content=path.read_bytes(), of_desk=of_desk)
+        with open_regular(path) as file:
+            content = file.read()
+        return Source(name=name, path=path, content=content, of_desk=of_desk)
     except OSError:
         return None
 

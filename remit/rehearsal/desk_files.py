@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from policies.loader import open_regular
 from policies.yaml_tree import MAX_BYTES
 from remit.errors import UsageError
 from remit.folder import CONNECTORS, RUNBOOKS
@@ -80,7 +81,7 @@ def _same(line: str, given: str) -> bool:
 
 
 def _lines(path: Path) -> list[str]:
-    with path.open("rb") as file:
+    with open_regular(path) as file:
         return file.read(MAX_BYTES).decode(errors="replace").splitlines()
 
 

@@ -368,7 +368,13 @@ def test_an_acknowledgement_is_written_down_and_nothing_more(house: kit.House, t
     run, task = house.carry("plain", thing, faults=[{"kind": "claimed"}])
     assert task.escalation is not None
     assert taken(house, run, house.say(run, "ack", {"escalation": f"{run}/esc-7"})) == "no_such_escalation"
-    assert taken(house, run, house.say(run, "ack", {"escalation": task.escalation.id})) == "taken"
+    ack = {"escalation": task.escalation.id}
+    for nobody in ("tom", "ann", "zoe"):  # a guest, who asked, and a stranger
+        assert taken(house, run, house.say(run, "ack", ack, by=nobody)) == "not_allowed"
+    open_ = house.task(run).open_escalation
+    assert open_ is not None
+    assert open_.acknowledged_by is None
+    assert taken(house, run, house.say(run, "ack", ack)) == "taken"
     after = house.task(run)
     assert after.open_escalation is not None
     assert after.open_escalation.acknowledged_by == "bob"
