@@ -6,7 +6,7 @@ force. Principals and the approval rules are one more approved digest, of scope 
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Final
 
@@ -47,7 +47,10 @@ def _bundle_digest(scope: str, parts: tuple[tuple[str, str], ...]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approved:
-    """An approval as it stands in chain ``desk``. ``solo``: its author gave it, on a desk with one person."""
+    """An approval as it stands in chain ``desk``. ``solo``: its author gave it, on a desk with one person.
+
+    ``proof``: verdict, depth and digest of the proof that it rests on; empty for one that rests on none.
+    """
 
     bundle: Bundle
     by: str
@@ -55,6 +58,7 @@ class Approved:
     at: str
     seq: int
     solo: bool
+    proof: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,11 +166,13 @@ def may_approve(
 def approval(
     *, bundle: Bundle | None, scope: str, was: str | None, by: str, author: str, solo: bool,
     contents: Mapping[str, str],
+    proof: Mapping[str, Any] | None = None,
     who: Mapping[str, str] = EMPTY,
 ) -> Draft:  # fmt: skip
     """Draft of an approval: ``scope`` goes from digest ``was`` to ``bundle`` (None: it is withdrawn).
 
-    ``contents``: documents by digest that the chain does not hold yet; ``who``: how ``by`` came to be known.
+    ``contents``: documents by digest that the chain does not hold yet; ``proof``: what it rests on, for a
+    runbook; ``who``: how ``by`` came to be known.
     """
     body = {
         "scope": scope,
@@ -179,7 +185,24 @@ def approval(
         "who": dict(who),
         "contents": dict(contents),
     }
+    if proof is not None:
+        body["proof"] = dict(proof)
     return Draft(kind=Kind.APPROVED, role=Role.HUMAN, actor=by, body=body)
+
+
+def proof_flaw(proof: Mapping[str, Any] | None) -> Verdict:
+    """Why an approval must not rest on ``proof``, as an approval records it.
+
+    None is one from before approvals recorded any. Less than a full proof of every path will do only where
+    somebody said why (``accepted``); a counterexample never does.
+    """
+    if proof is None or (proof.get("verdict"), proof.get("depth")) == ("proved", "full"):
+        return Verdict()
+    if proof.get("verdict") not in ("proved", "not_exhausted"):
+        return Verdict(code="counterexample", message="its proof is a counterexample")
+    if not proof.get("accepted"):
+        return Verdict(code="not_exhausted", message="it is not proved on every path")
+    return Verdict()
 
 
 def same_user(proposed: Proposed | None, who: Mapping[str, Any]) -> bool:

@@ -18,6 +18,7 @@ from policies.approval import (
     Principals,
     Proposed,
     may_approve,
+    proof_flaw,
     read_principals,
     same_user,
     target_of,
@@ -137,7 +138,7 @@ def apply_desk(view: InForce, entry: Entry) -> InForce:
         return replace(view, proposals={entry.body["to"]: proposed, **view.proposals})
     if entry.kind is not Kind.APPROVED:
         return view
-    why = _flaw(view, entry)
+    why = _flaw(view, entry) or proof_flaw(entry.body.get("proof")).message
     if why:
         return replace(view, ignored=(*view.ignored, f"desk entry {entry.seq}: {why}"))
     return _take(view, entry)
@@ -184,6 +185,7 @@ def _take(view: InForce, entry: Entry) -> InForce:
         at=entry.at,
         seq=entry.seq,
         solo=body["solo"],
+        proof=body.get("proof", {}),
     )
     view = replace(
         view,

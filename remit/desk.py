@@ -7,11 +7,11 @@ ignored, loudly, until it is approved, and the last approved version stays in fo
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import TYPE_CHECKING, Any, Final, Literal, Self
 
 from policies.approval import (
     PRINCIPALS,
@@ -35,6 +35,10 @@ from state.errors import PayloadKeyError
 from state.ledger.port import Ledger
 from tools.scrub import Scrubber
 from tools.secrets import Secrets
+
+if TYPE_CHECKING:
+    from remit.proving.gate import Prover
+    from remit.proving.keeping import Keep
 
 MISSING_VARIABLE: Final = "missing_variable"
 REUSED: Final = "this id and version means another runbook already: raise its version"
@@ -71,11 +75,12 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """What became of a change that somebody wanted to approve."""
+    """What became of a change that somebody wanted to approve. ``proof``: what its approval rests on."""
 
     change: Change
     state: Literal["approved", "proposed", "refused"]
     verdict: Verdict
+    proof: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Desk:
@@ -185,14 +190,31 @@ class Desk:
             f"{name} cannot be read{unread[name]}" for name in files if runbook is None or name not in others
         ]
 
-    def approve(self, changes: Sequence[Change], asker: Asker) -> list[Done]:
+    @property
+    def keep(self) -> "Keep":
+        """The proofs that this desk keeps."""
+        from remit.proving.keeping import Keep
+
+        return Keep(self.settings.private, lambda: payload_key(self.settings))
+
+    def prover(self, **how: Any) -> "Prover":
+        """What proves runbooks for this desk; ``how`` as ``Prover`` takes it."""
+        from remit.proving.gate import Prover
+
+        return Prover(self.keep, **how)
+
+    def approve(
+        self, changes: Sequence[Change], asker: Asker, *, prover: "Prover | None" = None, accepted: str = ""
+    ) -> list[Done]:
         """Approve, or propose where somebody else must: one act, judged by the rules in force before it.
 
-        ConflictError where another approval came between: nothing of what it touched is in force by this one.
+        Each runbook is proved before; ``prover``: how far (None: fully), ``accepted``: why less than a full
+        proof of every path will do. ConflictError where another approval came between: nothing of what it
+        touched is in force by this one.
         """
         people = self.in_force.people()
         ordered = sorted(changes, key=lambda c: (c.scope == PRINCIPALS) is (people is not None))
-        done = [self._judge(change, asker, ordered) for change in ordered]
+        done = [self._judge(change, asker, ordered, prover or self.prover(), accepted) for change in ordered]
         drafts = [draft for one in done if (draft := self._draft(one, asker)) is not None]
         if drafts:
             self.ledger.append_desk(drafts, at=self.ledger.now(), code=program())
@@ -236,16 +258,24 @@ class Desk:
             if scope not in kept
         ]
 
-    def _judge(self, change: Change, asker: Asker, together: Sequence[Change]) -> Done:
+    def _judge(
+        self, change: Change, asker: Asker, together: Sequence[Change], prover: "Prover", accepted: str
+    ) -> Done:
         if change.problem:
             verdict = Verdict(code=change.code, message=change.problem)
             return Done(change=change, state="refused", verdict=verdict)
         author = self.in_force.proposals.get(change.target)
         verdict = self._verdict(change, asker, together)
-        if verdict.allowed:
-            return Done(change=change, state="approved", verdict=verdict)
-        proposes = author is None and self._known(asker)
-        return Done(change=change, state="proposed" if proposes else "refused", verdict=verdict)
+        if not verdict.allowed and (author is not None or not self._known(asker)):
+            return Done(change=change, state="refused", verdict=verdict)
+        proof: dict[str, Any] = {}
+        if change.candidate is not None and change.scope != PRINCIPALS:
+            proven = prover.prove_candidate(change.candidate)
+            if not (unproved := proven.allowed(accepted)).allowed:
+                return Done(change=change, state="refused", verdict=unproved)
+            proof = proven.recorded(accepted)
+        state: Literal["approved", "proposed"] = "approved" if verdict.allowed else "proposed"
+        return Done(change=change, state=state, verdict=verdict, proof=proof)
 
     def _author(self, change: Change, asker: Asker) -> str:
         proposed = self.in_force.proposals.get(change.target)
@@ -285,6 +315,7 @@ class Desk:
             author=self._author(change, asker),
             solo=one.verdict.solo,
             contents={digest: text for digest, text in contents.items() if digest not in known},
+            proof=one.proof or None,
             who=asker.said,
         )
 

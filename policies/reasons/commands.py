@@ -96,6 +96,14 @@ COMMANDS: Final = table(
                 "Ask another approver.",
             ),
             "not_approvable": ("It cannot be approved as it is.", "Mend what the message says."),
+            "counterexample": (
+                "Something may happen in which the runbook does what it must not, or never ends.",
+                "`remit runbook prove ID` tells it step by step; mend the runbook.",
+            ),
+            "not_exhausted": (
+                "Not every path was explored: the bound was met first.",
+                "A greater `--seconds`, or `--accept-not-exhausted WHY`, which the approval keeps.",
+            ),
             "secret_in_file": (
                 "A file holds the value of a secret of this desk, as it is or in another form.",
                 "Take it out, and change the secret: name it where it is used (`credentials`).",

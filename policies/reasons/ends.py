@@ -78,8 +78,14 @@ EXITS: Final = table(
             does="Does nothing.", see="A conflict: the resource is held.", do="Wait, or decide that run."
         ),
         "7": Reason(
-            does="Lets the run go on.", see="The wait timed out, or Ctrl-C.", do="`remit runs watch`."
+            does="Lets the run go on.",
+            see="The wait timed out, or Ctrl-C. Of `runbook prove`: not every path was explored.",
+            do="`remit runs watch`; a greater `--seconds`.",
         ),
-        "8": Reason(does="Ends.", see="The run ended otherwise.", do="`remit runs show`."),
+        "8": Reason(
+            does="Ends.",
+            see="The run ended otherwise. Of `runbook test`: a case failed; of `prove`: a counterexample.",
+            do="`remit runs show`; what is printed.",
+        ),
     }
 )
