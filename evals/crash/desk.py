@@ -6,7 +6,7 @@ from typing import Final
 
 from evals.crash.subjects import BESIDE, KINDS
 from evals.storm.cases import GOAL
-from evals.storm.desk import Terms, restart, runbook, set_tool, write_files, write_tool
+from evals.storm.desk import AT_ONCE, Terms, restart, runbook, set_tool, write_files, write_tool
 from evals.storm.processes import Nursery
 
 # A send and its answer take milliseconds; what is waited for is the quarantine, which begins at two seconds.
@@ -87,7 +87,7 @@ def found(folder: Path, kind: str, children: Nursery, env: Mapping[str, str]) ->
     here = {**env, "REMIT_DESK": str(desk)}
     for name, argv in (
         ("init", ["init", str(desk)]),
-        ("approve", ["runbook", "approve", "--all", "--yes"]),
+        ("approve", ["runbook", "approve", "--all", "--yes", *AT_ONCE]),
     ):
         child = children.start(f"{kind}-{name}", argv, env=here)
         code = child.wait(60)

@@ -22,6 +22,9 @@ DEDUPE: Final = {
     "none": "{kind: none}",
 }
 
+# A desk that is made anew for each test or storm is not proved each time.
+AT_ONCE: Final = ("--quick", "--seconds", "0", "--accept-not-exhausted", "a desk of a test")
+
 CONNECTOR: Final = """\
 schema: remit/connector/v1
 connector: things
@@ -273,7 +276,7 @@ def set_tool(terms: Terms = STORM) -> str:
 
 def found(folder: Path, env: Mapping[str, str]) -> None:
     """Make a desk in ``folder``, put the storm's files into it and approve them all, by the command line."""
-    for argv in (("init", str(folder)), ("runbook", "approve", "--all", "--yes")):
+    for argv in (("init", str(folder)), ("runbook", "approve", "--all", "--yes", *AT_ONCE)):
         done = remit(*argv, env=env)
         assert done.exit == 0, f"{argv} ended with {done.exit}: {done.out[-2000:]}"
         if argv[0] == "init":

@@ -33,7 +33,6 @@ _QUIET: Final = Limits(crashes=0, decisions=0, blind=0, lies=0, refusals=0)
 _UNKNOWN: Final = frozenset({"ambiguous", "unproven_sender"})
 _SPENT: Final = frozenset({"writes_exhausted", "attempts_exhausted", "ambiguous", "unproven_sender"})
 _MOST: Final = 10**6  # as often as the step's own budget
-_MAX_SICK: Final = 98  # rounds of checks
 _NEVER: Final = "false"  # a probe that says so gives no such answer, and says so itself
 
 
@@ -41,14 +40,14 @@ _NEVER: Final = "false"  # a probe that says so gives no such answer, and says s
 class Trouble:
     """What goes wrong: the first ``times`` sends of every one of ``places`` end in ``outcome``.
 
-    ``applied``: a lost request took effect; ``sick``: the checks of the first operation fail.
+    ``applied``: the request took effect; ``lies``: the first answer is one of success without an effect.
     """
 
     places: frozenset[Place] = frozenset()
     outcome: Outcome = Outcome.SUCCEEDED
     times: int = 0
     applied: bool = True
-    sick: bool = False
+    lies: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +76,12 @@ def drills(case: Case, runbook: Runbook) -> Iterator[Broken]:
         played = _play(case, first, trouble)
         if played.end in ends:
             told = f"{what}: the run waits for a human ({played.end})"
-            yield Broken(law=law, what=told, story=(*head, *_shortened(played.story)))
+            yield Broken(
+                law=law,
+                what=told,
+                story=(*head, *_shortened(played.story)),
+                path=_path(runbook, trouble),
+            )
 
 
 _Promise = tuple[str, str, Trouble, frozenset[str]]
@@ -98,16 +102,22 @@ def _promises(runbook: Runbook, step: StepPlan, place: Place) -> Iterator[_Promi
         again = replace(lost, times=_MOST)
         yield law, f"answers to {step.id} are lost, and it has retries left", again, _UNKNOWN
     if "unverified" in write.retry_after and write.budget and write.checks:
-        sick = Trouble(places=one, sick=True)
+        sick = Trouble(places=one, applied=False, lies=True)
         what = f"the checks of {step.id} fail once, and it is to be sent anew then"
         yield "failed_check_not_retried", what, sick, frozenset({"verify_failed"})
 
 
+def _path(runbook: Runbook, trouble: Trouble) -> tuple[str | int, ...]:
+    """The step whose promise is not kept; the limits, where it is that of all steps together."""
+    if trouble.outcome is Outcome.NOT_APPLIED:
+        return ("limits",)
+    steps = {place[0] for place in trouble.places}
+    return ("steps", next(n for n, step in enumerate(runbook.steps) if step.id in steps))
+
+
 def _play(case: Case, first: Scene, trouble: Trouble) -> Played:
     """Go one way from a beginning to an end, or as far as ``MAX_STEPS`` lead."""
-    scene = replace(
-        first, left=replace(_QUIET, hosts=first.left.hosts, sick=_MAX_SICK if trouble.sick else 0)
-    )
+    scene = replace(first, left=replace(_QUIET, hosts=first.left.hosts, lies=1 if trouble.lies else 0))
     story: list[str] = []
     for _ in range(MAX_STEPS):
         if scene.task.closed is not None:
@@ -129,10 +139,6 @@ def _chosen(scene: Scene, case: Case, following: list[Next], trouble: Trouble) -
     if scene.sending is not None:
         outcome = _outcome(scene, case, trouble)
         wanted = lambda after: _last(after) is outcome  # noqa: E731
-    elif scene.left.sick and any(after.left.sick < scene.left.sick for _, after in following):
-        newest = scene.task.operations[-1] if scene.task.operations else None
-        ours = newest is not None and newest.slot in trouble.places and newest.ordinal == 1
-        wanted = lambda after: ours is (after.left.sick < scene.left.sick)  # noqa: E731
     fitting = [one for one in following if wanted(one[1])] or following
     return min(fitting, key=lambda one: _badness(one[1], trouble))
 

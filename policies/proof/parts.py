@@ -98,7 +98,7 @@ def _expressions(runbook: Runbook, contracts: Mapping[str, ToolContract], part: 
     judged = judge(runbook, contracts)
     return Found(
         part=part,
-        broken=tuple(Broken(law=f.law, what=f.headline, story=f.story) for f in judged.broken),
+        broken=tuple(Broken(law=f.law, what=f.headline, story=f.story, path=f.path) for f in judged.broken),
         notes=tuple(Note(law=f.law, text=f.text) for f in judged.findings if not f.blocks),
         trusted=judged.trusted,
     )

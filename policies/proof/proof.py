@@ -32,13 +32,17 @@ class RollbackReach(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """A law that does not hold. ``says``: the law; ``what``: what broke it here; ``campaign``: where."""
+    """A law that does not hold. ``says``: the law; ``what``: what broke it here; ``campaign``: where.
+
+    ``path``: of what is at fault in the runbook's file, where one place is.
+    """
 
     law: str
     says: str
     what: str
     story: Story
     campaign: str
+    path: tuple[str | int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

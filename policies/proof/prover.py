@@ -154,7 +154,7 @@ def _broken(known: list[Found]) -> Iterator[Broken]:
             if key not in shortest or len(made.story) < len(shortest[key].story):
                 shortest[key] = Broken(
                     law=made.law, says=PROOF_LAWS[made.law], what=made.what, story=made.story,
-                    campaign=one.part.name,
+                    campaign=one.part.name, path=made.path,
                 )  # fmt: skip
     order = {EXPRESSIONS: 0, DRILLS: 1}
     yield from sorted(shortest.values(), key=lambda b: (order.get(b.campaign, 2), len(b.story)))

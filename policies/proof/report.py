@@ -1,9 +1,11 @@
 """A proof, written for people: what holds, the worst that can be sent, how runs end, and what is broken."""
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 from policies.proof.proof import Effect, Proof, RollbackReach, Row, Story, Verdict
+from policies.yaml_tree import Path
 
 _VERDICTS: Final = {
     Verdict.PROVED: "PROVED: no path breaks a law",
@@ -14,35 +16,62 @@ _ROLLBACK: Final = {
     RollbackReach.NONE: "nothing is declared to be undone",
     RollbackReach.REACHABLE: "a rollback can be reached and ends; no run that rolls back closes completed",
     RollbackReach.UNREACHABLE: "no path was seen that ends rolled back",
-    RollbackReach.NOT_ASKED: "only a human turns this runbook back: see --depth full",
+    RollbackReach.NOT_ASKED: "only a human turns this runbook back: --full asks it",
 }
 
 
 def report(proof: Proof) -> str:
     """Write all of it."""
-    return "\n".join(_lines(proof)) + "\n"
+    return "\n".join(lines(proof)) + "\n"
 
 
-def _lines(proof: Proof) -> Iterator[str]:
+def lines(proof: Proof, place: Callable[[Path], str] | None = None) -> Iterator[str]:
+    """Write it line by line; ``place``: what a place in the runbook's file is called.
+
+    Where something is broken, the rest was not explored, and is not told.
+    """
     yield f"{proof.runbook}, {proof.depth}: {_VERDICTS[proof.verdict].format(n=len(proof.broken))}"
     for broken in proof.broken:
         yield ""
         yield f"  {broken.what}"
+        if place is not None and broken.path:
+            yield f"  at {place(broken.path)}"
         yield f"  breaks: {broken.says} [{broken.law}, seen under: {broken.campaign}]"
         yield from told(broken.story)
-    yield from _section("Not looked at", proof.bounds)
-    yield from _section("Explored", _explored(proof))
-    yield from _section("The worst case of effects", map(_effect, proof.effects))
-    yield from _section("Rollback", (_ROLLBACK[proof.rollback],))
-    yield ""
-    yield "How runs end, each with a shortest story"
-    for ending in proof.endings:
-        yield f"  {ending.end}"
-        yield from told(ending.story)
-    yield from _section("Rows of the decision table", _rows(proof.rows))
+    if not proof.broken:
+        yield from _section("Not looked at", proof.bounds)
+        yield from _section("Explored", _explored(proof))
+        yield from _section("The worst case of effects", map(_effect, proof.effects))
+        yield from _section("Rollback", (_ROLLBACK[proof.rollback],))
+        yield from _endings(proof)
+        yield from _section("Rows of the decision table", _rows(proof.rows))
     yield from _section("Notes", (note.text for note in proof.notes))
     yield from _section("Taken on trust", proof.trusted)
     yield from _section("What no proof looks at", proof.not_modelled)
+
+
+def _endings(proof: Proof) -> Iterator[str]:
+    if not proof.endings:
+        return
+    opening = _opening([ending.story for ending in proof.endings])
+    yield ""
+    yield f"How runs end ({len(proof.endings)} ways, each with a shortest story)"
+    if opening:
+        yield "  most begin so:"
+        yield from told(opening)
+    for ending in proof.endings:
+        begun = len(opening) if ending.story[: len(opening)] == opening else 0
+        yield f"  {ending.end}"
+        yield from told(ending.story, after=begun)
+
+
+def _opening(stories: Sequence[Story]) -> Story:
+    """The longest beginning that more than half of the stories have, which is then told once."""
+    for length in range(max(map(len, stories)), 1, -1):
+        for first, times in Counter(s[:length] for s in stories if len(s) > length).most_common(1):
+            if 2 * times > len(stories):
+                return first
+    return ()
 
 
 def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
@@ -53,9 +82,9 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
         yield from (f"  {part}" for line in found for part in line.splitlines())
 
 
-def told(story: Story, indent: str = "    ") -> Iterator[str]:
-    """Write a story, its lines numbered; a story that went round leaves out the rounds alike."""
-    for number, line in enumerate(story, 1):
+def told(story: Story, *, after: int = 0, indent: str = "    ") -> Iterator[str]:
+    """Write a story behind its first ``after`` lines, each with its number."""
+    for number, line in enumerate(story[after:], after + 1):
         yield f"{indent}{number:>2}. {line}"
 
 

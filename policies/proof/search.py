@@ -21,11 +21,15 @@ _WATCHED_EVERY = 250
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Broken:
-    """A law that does not hold, what broke it, and a shortest story of how it came about."""
+    """A law that does not hold, what broke it, and a shortest story of how it came about.
+
+    ``path``: of what is at fault in the runbook's file, where one place is.
+    """
 
     law: str
     what: str
     story: Story
+    path: tuple[str | int, ...] = ()
 
 
 @dataclass(kw_only=True)

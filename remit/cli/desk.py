@@ -12,6 +12,7 @@ from remit.cli.door import OK, USAGE, Door, command
 from remit.errors import DeskError, UsageError
 from state.wording import count_text
 
+_SAMPLE: Final = "the sample that remit brings, which its own tests prove"
 _NOT_COPIED: Final = frozenset({"__init__.py", "__pycache__"})
 _MARKS: Final = {"ok": "ok       ", "warning": "warning  ", "problem": "PROBLEM  "}
 
@@ -27,8 +28,10 @@ def init(
     folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The new desk's folder.")] = Path(),
 ) -> int:
     """Make a desk that works at once: you are its operator, oncall and owner, and it approves itself."""
+    from policies.proof.prover import Depth
     from remit.desk import Desk
     from remit.intake.principal import Asker, os_user
+    from remit.proving.spread import AT_ONCE
     from remit.settings import FILE, load
 
     folder = folder.absolute()
@@ -45,7 +48,10 @@ def init(
     _write(folder, files)
     desk = Desk.open(load(folder))
     try:
-        done = desk.approve(desk.changes(), Asker(name=name, how="os", os_user=user))
+        done = desk.approve(
+            desk.changes(), Asker(name=name, how="os", os_user=user),
+            prover=desk.prover(depth=Depth.QUICK, bounds=AT_ONCE), accepted=_SAMPLE,
+        )  # fmt: skip
         left = desk.warnings()
     finally:
         desk.close()

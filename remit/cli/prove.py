@@ -1,6 +1,7 @@
 """``remit runbook prove``: play everything that may happen to a runbook, and say how it ends."""
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ import typer
 
 from remit.cli.door import ENDED_OTHERWISE, OK, STILL_RUNNING, Door, columns, plain
 from remit.errors import DeskError, UsageError
-from state.wording import clipped, count_text
+from state.wording import clipped, count_text, wrapped
 
 if TYPE_CHECKING:
     from policies.proof.proof import Proof
@@ -35,6 +36,7 @@ Workers = Annotated[
     int | None, typer.Option("--workers", min=1, max=64, help="Processes to spread it over (2).")
 ]
 _QUIET_KEYS: Final = "Ctrl-C gives it up"
+_HEAD: Final = re.compile(r" *([\d,]+\.? +)?")  # what stands before the text of a line; always matches
 
 
 def prove_files(
@@ -87,8 +89,12 @@ def bounds(seconds: float | None, states: int | None, workers: int | None) -> "B
     """The bounds that were asked for; those that were not are as ever."""
     from remit.proving.spread import Bounds
 
-    given = {"seconds": seconds, "states": states, "workers": workers}
-    return Bounds(**{name: value for name, value in given.items() if value is not None})
+    usual = Bounds()
+    return Bounds(
+        seconds=usual.seconds if seconds is None else seconds,
+        states=states,
+        workers=workers or usual.workers,
+    )
 
 
 class Watched:
@@ -97,7 +103,8 @@ class Watched:
     def __init__(self, door: Door) -> None:
         """Nothing is shown with ``--json``."""
         self._silent = door.json or not sys.stderr.isatty()
-        self._stack, self._status = ExitStack(), None
+        self._stack = ExitStack()
+        self._status: Any = None
 
     def __enter__(self) -> Self:
         return self
@@ -116,7 +123,7 @@ class Watched:
         if self._status is None:
             from rich.console import Console
 
-            self._status: Any = self._stack.enter_context(Console(stderr=True, highlight=False).status(""))
+            self._status = self._stack.enter_context(Console(stderr=True, highlight=False).status(""))
         said = clipped(plain(_progress(seen)), max(20, columns() - len(_QUIET_KEYS) - 6))
         self._status.update(f"{escape(said)}  [dim]{_QUIET_KEYS}[/dim]")
 
@@ -148,11 +155,12 @@ def _desk(door: Door) -> tuple[Any, Any]:
 
 
 def _lines(one: "Meant", proven: "Proven") -> Iterator[str]:
-    from remit.cli.proof_lines import proof_lines
+    from policies.proof.report import lines
 
-    yield from proof_lines(proven.proof, columns(), took=_took(proven), place=one.place)
-    for problem in one.problems:
-        yield str(problem)
+    for line in lines(proven.proof, one.place):
+        yield from wrapped(line, columns(), hang=len(_HEAD.match(line)[0]))  # type: ignore[index]
+    if one.problems:
+        yield from ("", "What lint says", *(f"  {problem}" for problem in one.problems))
 
 
 def said(proven: "Proven") -> str:

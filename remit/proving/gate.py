@@ -78,23 +78,14 @@ class Prover:
         self.bounds = bounds or Bounds()
 
     def prove(self, subject: Subject) -> Proven:
-        """Prove one runbook; where the quick proof finds a counterexample already, that is the answer."""
-        if self.depth is Depth.QUICK:
-            return self._at(Depth.QUICK, subject)
+        """Prove one runbook, unless a proof of it is kept that could not tell more."""
         held = self._keep.find(subject, self.depth, self.bounds)
         if held is not None:
             return Proven(proof=held, kept=True)
-        quick = self._at(Depth.QUICK, subject)
-        return quick if quick.proof.verdict is Verdict.COUNTEREXAMPLE else self._at(self.depth, subject)
-
-    def _at(self, depth: Depth, subject: Subject) -> Proven:
-        held = self._keep.find(subject, depth, self.bounds)
-        if held is not None:
-            return Proven(proof=held, kept=True)
         begun = time.monotonic()
-        proof = explore_all(subject, depth, self.bounds, self._show)
+        proof = explore_all(subject, self.depth, self.bounds, self._show)
         with contextlib.suppress(OSError):  # one that cannot be kept is made again
-            self._keep.put(subject, depth, self.bounds, proof)
+            self._keep.put(subject, self.depth, self.bounds, proof)
         return Proven(proof=proof, seconds=time.monotonic() - begun)
 
     def prove_candidate(self, candidate: Candidate) -> Proven:

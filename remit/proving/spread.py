@@ -5,13 +5,14 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Final
 
+from policies.proof.campaigns import BY_NAME
 from policies.proof.proof import Proof
 from policies.proof.prover import Depth, Found, Part, Progress, explore_part, parts_of, proof_of
 from remit.proving.subject import Subject
@@ -49,6 +50,7 @@ class Seen:
     seconds: float
 
 
+AT_ONCE: Final = Bounds(seconds=0, workers=1)  # what needs no walk, and no more
 Show = Callable[[Seen], None]
 
 
@@ -60,16 +62,25 @@ def unseen(seen: Seen) -> None:
 def explore_all(subject: Subject, depth: Depth, bounds: Bounds, show: Show = unseen) -> Proof:
     """Prove it, up to ``bounds``; the rest is not explored once something is broken.
 
-    A quick proof stays in this process; a full one is spread over ``bounds.workers``.
+    What needs no walk is asked first and whatever the bounds are; the walks are spread over processes.
     """
     parts = parts_of(subject.runbook, subject.contracts, depth=depth)
     board = _Board(subject.runbook.ref, len(parts), show)
     until = time.monotonic() + bounds.seconds
-    if depth is Depth.QUICK or bounds.workers == 1 or len(parts) == 1:
-        found = list(_alone(subject, parts, bounds.states, until, board))
-    else:
-        found = _together(subject, parts, bounds, until, board)
+    walks = sorted((part for part in parts if part.window), key=_crashes_last)
+    found = list(_alone(subject, [part for part in parts if not part.window], None, None, board))
+    if not any(one.broken for one in found):
+        if bounds.workers == 1 or len(walks) == 1:
+            found += _alone(subject, walks, bounds.states, until, board)
+        else:
+            found += _together(subject, walks, bounds, until, board)
     return proof_of(subject.runbook, subject.contracts, found, depth=depth)
+
+
+def _crashes_last(part: Part) -> bool:
+    """What the quick proof looks at comes first: it is short, and finds the most."""
+    campaign = BY_NAME.get(part.name)
+    return campaign is None or campaign.depth is Depth.FULL
 
 
 class _Board:
@@ -78,16 +89,16 @@ class _Board:
     def __init__(self, runbook: str, of: int, show: Show) -> None:
         self._runbook, self._of, self._show = runbook, of, show
         self._begun = time.monotonic()
-        self._parts: dict[int, Progress] = {}
+        self._parts: dict[Part, Progress] = {}
         self._done = 0
         self._states_done = 0
 
-    def take(self, part: int, progress: Progress) -> None:
-        self._parts[part] = progress
+    def take(self, progress: Progress) -> None:
+        self._parts[progress.part] = progress
         self.show()
 
-    def end(self, part: int, found: Found) -> None:
-        self._parts.pop(part, None)
+    def end(self, found: Found) -> None:
+        self._parts.pop(found.part, None)
         self._done += 1
         self._states_done += found.states
         self.show()
@@ -108,26 +119,27 @@ class _Board:
 
 
 def _alone(
-    subject: Subject, parts: tuple[Part, ...], states: int | None, until: float, board: _Board
+    subject: Subject, parts: Sequence[Part], states: int | None, until: float | None, board: _Board
 ) -> Iterator[Found]:
-    for number, part in enumerate(reversed(parts)):  # the shortest first: they find the most
+    def watch(progress: Progress) -> bool:
+        board.take(progress)
+        return until is None or time.monotonic() < until
 
-        def watch(progress: Progress, number: int = number) -> bool:
-            board.take(number, progress)
-            return time.monotonic() < until
-
+    for part in parts:
+        if until is not None and time.monotonic() >= until:
+            return
         found = explore_part(subject.runbook, subject.contracts, part, states=states, watch=watch)
-        board.end(number, found)
+        board.end(found)
         yield found
-        if found.broken or time.monotonic() >= until:
+        if found.broken:
             return
 
 
 def _together(
-    subject: Subject, parts: tuple[Part, ...], bounds: Bounds, until: float, board: _Board
+    subject: Subject, parts: Sequence[Part], bounds: Bounds, until: float, board: _Board
 ) -> list[Found]:
     """Parts go to whoever is free; one lost with its process is missing, which ``proof_of`` then says."""
-    waiting = list(enumerate(parts))
+    waiting = list(parts)
     found: list[Found] = []
     hands = [_Hand(subject, bounds.states, until) for _ in range(min(bounds.workers, len(parts)))]
     try:
@@ -137,11 +149,11 @@ def _together(
                 hand = busy[pipe]  # type: ignore[index] # only connections are waited for
                 said = hand.hear()
                 if isinstance(said, Progress):
-                    board.take(hand.part, said)
+                    board.take(said)
                     continue
                 if said is not None:
                     found.append(said)
-                    board.end(hand.part, said)
+                    board.end(said)
                     if said.broken:
                         return found
                 if time.monotonic() >= until or said is None or not hand.give(waiting):
@@ -159,20 +171,18 @@ class _Hand:
     def __init__(self, subject: Subject, states: int | None, until: float) -> None:
         context = multiprocessing.get_context("spawn")  # of this process nothing is to be shared, no database
         self.pipe, theirs = context.Pipe()
-        self.part = -1
         self._process: BaseProcess = context.Process(
             target=_work, args=(theirs, subject, states, until), daemon=True
         )
         self._process.start()
         theirs.close()
 
-    def give(self, waiting: list[tuple[int, Part]]) -> bool:
+    def give(self, waiting: list[Part]) -> bool:
         """Give it the next part; False where none is left."""
         if not waiting:
             return False
-        self.part, part = waiting.pop(0)
         with contextlib.suppress(BrokenPipeError):  # its end is heard at once
-            self.pipe.send(part)
+            self.pipe.send(waiting.pop(0))
         return True
 
     def hear(self) -> Progress | Found | None:

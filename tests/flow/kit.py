@@ -17,9 +17,11 @@ from agents.models.port import Model
 from evals.storm.desk import DEDUPE, READ_TOKEN, VERBS, WRITE_TOKEN
 from evals.storm.target import Target, running_target
 from graph.runner import run_graph
+from policies.proof.prover import Depth
 from remit.bootstrap import App, open_app
 from remit.intake.principal import Asker
 from remit.intake.requests import Intake, Request, Submitted
+from remit.proving.spread import AT_ONCE
 from remit.settings import load
 from remit.views import Views
 from remit.worker.engine import Engine
@@ -240,7 +242,9 @@ def approve(folder: Path, target: Target | None) -> None:
     desk = remit.desk.Desk.open(load(folder), environ={"THINGS_URL": url(target)})
     try:
         assert not desk.proposed.problems, "\n".join(map(str, desk.proposed.problems))
-        done = desk.approve(desk.changes(), Asker(name="sue", how="as", os_user="sue"))
+        prover = desk.prover(depth=Depth.QUICK, bounds=AT_ONCE)
+        asker = Asker(name="sue", how="as", os_user="sue")
+        done = desk.approve(desk.changes(), asker, prover=prover, accepted="a test")
         assert [d.verdict for d in done if d.state != "approved"] == []
     finally:
         desk.close()

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from evals.storm.desk import AT_ONCE
 from remit.cli.app import run
 
 
@@ -29,7 +30,7 @@ def remit(folder, *arguments):
 
 @pytest.mark.parametrize(("answer", "code", "shown"), [("--yes", 0, "show"), ("--no", 3, None)])
 def test_the_printed_command_answers_the_run(folder, answer, code, shown):
-    approved = remit(folder, "runbook", "approve", "--all", "--yes")
+    approved = remit(folder, "runbook", "approve", "--all", "--yes", *AT_ONCE)
     assert approved.returncode == 0, approved.stderr
     asked = remit(folder, "run", "show the maintenance page of shop")
     assert asked.returncode == 3, asked.stderr
@@ -42,7 +43,7 @@ def test_the_printed_command_answers_the_run(folder, answer, code, shown):
 
 
 def test_what_is_asked_is_shown_wherever_a_human_looks(folder):
-    assert remit(folder, "runbook", "approve", "--all", "--yes").returncode in (0, 2)
+    assert remit(folder, "runbook", "approve", "--all", "--yes", *AT_ONCE).returncode in (0, 2)
     assert remit(folder, "run", "show the maintenance page of shop").returncode == 3
     (waits,) = json.loads(remit(folder, "esc", "list", "--json").stdout)
     asked = waits["confirmation"]

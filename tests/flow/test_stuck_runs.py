@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from evals.storm.desk import AT_ONCE
 from policies.in_force import InForce
 from remit.bootstrap import open_app
 from remit.cli.app import run
@@ -24,7 +25,7 @@ def folder(tmp_path_factory):
     file.write_text(
         file.read_text().replace("principals:\n", "principals:\n  asks: {roles: [operator]}\n", 1)
     )
-    assert run(["runbook", "approve", "--all", "--yes", "--desk", str(desk), "--json"]) == 0
+    assert run(["runbook", "approve", "--all", "--yes", *AT_ONCE, "--desk", str(desk), "--json"]) == 0
     return desk
 
 

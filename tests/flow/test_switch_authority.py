@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from evals.storm.desk import AT_ONCE
 from policies.desk_acts import may_end_raw, may_start, may_stop
 from remit.bootstrap import open_app
 from remit.cli.app import run
@@ -25,7 +26,7 @@ def made(desk):
     file = desk / "delegation.yaml"
     added = [f"  {name}: {{kind: {kind}, roles: [{roles}]}}\n" for name, (kind, roles, *_) in PEOPLE.items()]
     file.write_text(file.read_text().replace("principals:\n", "principals:\n" + "".join(added), 1))
-    assert run(["runbook", "approve", "--all", "--yes", "--desk", str(desk), "--json"]) == 0
+    assert run(["runbook", "approve", "--all", "--yes", *AT_ONCE, "--desk", str(desk), "--json"]) == 0
     return desk
 
 
@@ -87,7 +88,7 @@ def test_what_is_withdrawn_gives_no_part(cli, tmp_path, monkeypatch):
     monkeypatch.setenv("REMIT_DESK", str(file.parent))
     text = file.read_text()
     file.write_text(text[: text.index("delegate:")] + "delegate: []\n" + text[text.index("approval:") :])
-    assert cli("runbook", "approve", "--all", "--yes") == 0
+    assert cli("runbook", "approve", "--all", "--yes", *AT_ONCE) == 0
     for name in ("asks", "decides"):
         assert cli("stop", "--as", name) == 5
         assert "[no_part_here]" in cli.err

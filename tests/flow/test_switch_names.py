@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from evals.storm.desk import AT_ONCE
 from remit.bootstrap import open_app
 from remit.cli.app import run
 from remit.settings import load
@@ -74,12 +75,12 @@ def test_an_approved_runbook_can_be_stopped_by_its_id_also_once_it_is_withdrawn(
     before = file.read_text()
     head, _, rest = before.partition("delegate:\n")
     file.write_text(head + "delegate: []\n\napproval:" + rest.partition("\napproval:")[2])
-    assert cli("runbook", "approve", "--all", "--yes") == 0, cli.err
+    assert cli("runbook", "approve", "--all", "--yes", *AT_ONCE) == 0, cli.err
     assert cli("stop", "--runbook", "maintenance-page") == 0
     assert cli("start", "--runbook", "maintenance-page") == 0
     assert cli("stop", "--resource", "page:shop") == 2
     file.write_text(before)
-    assert cli("runbook", "approve", "--all", "--yes") == 0, cli.err
+    assert cli("runbook", "approve", "--all", "--yes", *AT_ONCE) == 0, cli.err
     assert cli("stop", "--resource", "page:shop") == 0
     assert cli("start", "--resource", "page:shop") == 0
 

@@ -6,6 +6,7 @@ import shutil
 
 import pytest
 
+from evals.storm.desk import AT_ONCE
 from remit.cli.app import run
 from remit.intake.principal import os_user
 
@@ -71,7 +72,7 @@ def test_a_tool_that_is_not_as_approved_is_refused_before_anything_is_held(cli, 
 
 def test_a_secret_that_is_not_set_is_refused_by_its_name(cli, folder, monkeypatch):
     edit(folder / "page_tools.py", 'effect="read"', 'credentials={"verifier": "pages"}, effect="read"')
-    assert cli("runbook", "approve", "--all", "--yes") == 0, cli.err
+    assert cli("runbook", "approve", "--all", "--yes", *AT_ONCE) == 0, cli.err
     assert cli(*ASK) == 5
     assert "[secret_missing]" in cli.err
     assert "set REMIT_SECRET_PAGES" in cli.words
@@ -101,7 +102,7 @@ def test_who_may_ask_for_nothing_is_told_so(cli, folder):
     edit(folder / "delegation.yaml", "delegate:", GUEST)
     assert cli("runbook", "diff") == 0
     assert "+ vic is added: a human with roles guest" in cli.out
-    assert cli("runbook", "approve", "--all", "--yes") == 0
+    assert cli("runbook", "approve", "--all", "--yes", *AT_ONCE) == 0
     assert cli("run", "--as", "vic", ASK[1]) == 5
     assert cli.err.count("[requester_not_allowed]") == 1
     assert "needs role operator" in cli.words
@@ -129,7 +130,7 @@ def test_doctor_tells_of_runs_that_stand_still_and_the_next_command_is_an_option
 def test_a_runbook_that_nobody_is_delegated_is_not_pending_but_told_what_it_lacks(cli, folder):
     text = (folder / "runbooks" / "maintenance-page.yaml").read_text()
     (folder / "runbooks" / "other.yaml").write_text(text.replace("id: maintenance-page", "id: other"))
-    assert cli("runbook", "approve", "other", "--yes") == 2
+    assert cli("runbook", "approve", "other", "--yes", *AT_ONCE) == 2
     assert "[not_delegated]" in cli.err
     assert "add an entry for other@1 to delegation.yaml" in cli.words
     assert cli("run", "other", "-i", "service=shop", "-i", "wanted=show") == 5
@@ -142,7 +143,7 @@ def test_a_proposal_names_who_has_to_run_the_approval(cli, folder):
     others = f"  olga: {{roles: [owner], os: [olga]}}\n  twin: {{roles: [owner], os: [{os_user()}]}}\n"
     edit(folder / "delegation.yaml", "delegate:", f"{others}delegate:")
     edit(folder / "delegation.yaml", "solo: true", "not_author: true")
-    assert cli("runbook", "approve", "--all", "--yes") == 0
+    assert cli("runbook", "approve", "--all", "--yes", *AT_ONCE) == 0
     edit(folder / "delegation.yaml", "concurrency: 4", "concurrency: 3")
-    assert cli("runbook", "approve", "--all", "--yes", "--as", "twin") == 3
+    assert cli("runbook", "approve", "--all", "--yes", *AT_ONCE, "--as", "twin") == 3
     assert "next: olga runs: remit runbook approve maintenance-page" in cli.words

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from evals.storm.desk import AT_ONCE
 from remit.cli.app import run
 from remit.desk import open_ledger
 from remit.settings import load
@@ -89,7 +90,7 @@ def test_it_is_refused_with_its_place_and_never_kept(desk, cli, written, form):
         assert problem["file"] == str(file.relative_to(desk))
         assert problem["path"].split(".")[-1] in ("title", "X-Key")
         assert FORMS[form] not in out
-        code, out, err = cli("runbook", "approve", "--all", "--yes")
+        code, out, err = cli("runbook", "approve", "--all", "--yes", *AT_ONCE)
         assert (code, out) == (5, "")
         assert json.loads(err)["error"]["code"] == "secret_in_file"
         assert FORMS[form] not in err
