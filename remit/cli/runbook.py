@@ -130,7 +130,8 @@ def lint(door: Door, ids: Ids = None) -> int:
         if (wanted is None or ref in wanted) and folder.name_of(book.path) not in flawed
     ]
     with Watched(door) as watched:
-        problems += counterexamples(folder, sound, desk.keep, show=watched)
+        broken, unfinished = counterexamples(folder, sound, desk.keep, show=watched)
+    problems += broken
     errors = [p for p in problems if not p.warning]
     if door.json:
         door.data([asdict(p) for p in problems])
@@ -140,6 +141,9 @@ def lint(door: Door, ids: Ids = None) -> int:
             f"{count_text(len(errors), 'error')}, {count_text(len(problems) - len(errors), 'warning')}"
             if problems
             else "nothing is wrong"
+        )
+        door.say(
+            *(f"{ref} is not proved yet: remit runbook prove {ref.partition('@')[0]}" for ref in unfinished)
         )
     return USAGE if errors else OK
 

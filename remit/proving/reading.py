@@ -1,5 +1,6 @@
 """Which runbooks are to be proved, and with which tools: those of a desk, or what lies beside a file."""
 
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,10 +14,12 @@ from policies.lint import lint
 from policies.yaml_tree import Document
 from policies.yaml_tree import Path as Place
 from remit.errors import UsageError
-from remit.folder import BESIDE, RUNBOOKS, Folder
+from remit.folder import BESIDE, Folder, read_folder
 from remit.proving.subject import Subject, subject_of
+from remit.rehearsal.desk_files import desk_of
 from remit.rehearsal.reading import read_connector
 from remit.review import lint_folder, named
+from remit.settings import load
 from remit.toolbox import Surroundings, registry_of
 
 MAX_FILES: Final = 1000
@@ -36,16 +39,12 @@ _NO_SERVICES: Final = Catalog.model_validate({"schema": "remit/catalog/v1", "ser
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meant:
-    """One runbook to be proved. ``file``: as problems name it; ``problems``: what lint says beside the proof.
-
-    ``of_desk``: with the tools of a desk, so that an approval there rests on its proof.
-    """
+    """One runbook to be proved. ``file``: as it is named; ``problems``: what lint says beside the proof."""
 
     file: str
     subject: Subject
     document: Document = field(repr=False)
     problems: tuple[Problem, ...] = field(repr=False)
-    of_desk: bool = False
 
     def place(self, path: Place) -> str:
         """File, line and column of a part of it."""
@@ -94,23 +93,23 @@ def _each(given: str, folder: Folder | None, cwd: Path) -> Iterator[Meant]:
         yield _of_desk(folder, ref)
 
 
-def _of_desk(folder: Folder, ref: str) -> Meant:
+def _of_desk(folder: Folder, ref: str, file: str = "") -> Meant:
     book = folder.runbooks[ref]
     return Meant(
-        file=folder.name_of(book.path),
+        file=file or folder.name_of(book.path),
         subject=subject_of(book, folder.contracts),
         document=book.document,
         problems=_fit(lint_folder(folder, {ref})),
-        of_desk=True,
     )
 
 
 def _of_file(path: Path, folder: Folder | None, cwd: Path) -> Meant:
-    if folder is not None and path.resolve().is_relative_to(folder.settings.desk / RUNBOOKS):
-        for ref, book in folder.runbooks.items():
+    name, desk = _shown(path, cwd), desk_of(path)
+    if desk is not None:
+        of_it = folder if folder is not None and folder.settings.desk == desk else _folder(desk)
+        for ref, book in of_it.runbooks.items():
             if book.path.resolve() == path.resolve():
-                return _of_desk(folder, ref)
-    name = _shown(path, cwd)
+                return _of_desk(of_it, ref, name)
     try:
         book = loader.load_runbook(path)
     except LoadError as error:
@@ -119,6 +118,11 @@ def _of_file(path: Path, folder: Folder | None, cwd: Path) -> Meant:
     problems = [replace(p, file=name) for p in lint(book.value, contracts, book.document)]
     subject = subject_of(book, contracts)
     return Meant(file=name, subject=subject, document=book.document, problems=_fit(problems))
+
+
+def _folder(desk: Path) -> Folder:
+    """The files of another desk, in which a file lies."""
+    return read_folder(load(desk), os.environ)
 
 
 def _fit(problems: Sequence[Problem]) -> tuple[Problem, ...]:

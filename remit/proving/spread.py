@@ -70,7 +70,7 @@ def explore_all(subject: Subject, depth: Depth, bounds: Bounds, show: Show = uns
     walks = sorted((part for part in parts if part.window), key=_crashes_last)
     found = list(_alone(subject, [part for part in parts if not part.window], None, None, board))
     if not any(one.broken for one in found):
-        if bounds.workers == 1 or len(walks) == 1:
+        if bounds.workers == 1 or len(walks) == 1 or bounds.seconds == 0:
             found += _alone(subject, walks, bounds.states, until, board)
         else:
             found += _together(subject, walks, bounds, until, board)
