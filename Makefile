@@ -16,11 +16,12 @@ SEEDS ?= 100000
 GRAPH ?= $(shell echo $$(( $(SEEDS) / 20 )))
 FIRST ?= 0
 LOCK ?=
+SHIPPED := runbooks remit/sample/runbooks
 
 COMPILE := cd requirements && $(CURDIR)/$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command "make lock" $(LOCK)
 
-.PHONY: help setup demo test crash check format coverage fuzz mutants simulate bench docs lock clean
+.PHONY: help setup demo test crash prove check format coverage fuzz mutants simulate bench docs lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +52,9 @@ test: $(READY) ## the tests, all but the long crash storm
 
 crash: $(READY) ## the tests that kill real processes
 	@$(BIN)/pytest -m crash --timeout 1500 -o faulthandler_timeout=1600 $(ARGS)
+
+prove: $(READY) ## prove every shipped runbook on every path
+	@$(BIN)/remit runbook prove $(SHIPPED) $(ARGS)
 
 check: $(READY) ## format, lint, types and import contracts
 	@$(BIN)/ruff format --check .

@@ -57,16 +57,17 @@ def _endings(proof: Proof) -> Iterator[str]:
     yield ""
     yield f"How runs end ({len(proof.endings)} ways, each with a shortest story)"
     if opening:
-        yield "  most begin so:"
+        yield "  all begin like this, up to the line where each goes on:"
         yield from told(opening)
     for ending in proof.endings:
-        begun = len(opening) if ending.story[: len(opening)] == opening else 0
         yield f"  {ending.end}"
-        yield from told(ending.story, after=begun)
+        yield from told(ending.story, after=_shared(opening, ending.story))
 
 
 def _opening(stories: Sequence[Story]) -> Story:
-    """The longest beginning that more than half of the stories have, which is then told once."""
+    """The longest beginning that more than half of the stories have, if all begin with its first line."""
+    if len({story[:1] for story in stories}) > 1:
+        return ()
     for length in range(max(map(len, stories)), 1, -1):
         for first, times in Counter(s[:length] for s in stories if len(s) > length).most_common(1):
             if 2 * times > len(stories):
@@ -80,6 +81,11 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
         yield ""
         yield title
         yield from (f"  {part}" for line in found for part in line.splitlines())
+
+
+def _shared(opening: Story, story: Story) -> int:
+    """How many lines of ``opening`` a story begins with."""
+    return next((n for n, (a, b) in enumerate(zip(opening, story, strict=False)) if a != b), len(opening))
 
 
 def told(story: Story, *, after: int = 0, indent: str = "    ") -> Iterator[str]:
