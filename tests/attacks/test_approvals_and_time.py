@@ -122,11 +122,13 @@ def test_an_author_does_not_approve_what_they_wrote(folder: Path, target: Target
     desk = Folder.open(load(folder), environ={"THINGS_URL": flow.url(target)})
     try:
         before = desk.in_force.digest("adds@1")
-        (first,) = desk.approve(desk.changes(), SUE)
+        (first,) = desk.approve(desk.changes(), SUE, **flow.UNPROVED)
         assert (first.state, first.verdict.code) == ("proposed", "own_change")
-        (again,) = desk.approve(desk.changes(), SUE)
+        (again,) = desk.approve(desk.changes(), SUE, **flow.UNPROVED)
         assert (again.state, again.verdict.code) == ("refused", "own_change")
-        (other_name,) = desk.approve(desk.changes(), Asker(name="bob", how="as", os_user="sue"))
+        (other_name,) = desk.approve(
+            desk.changes(), Asker(name="bob", how="as", os_user="sue"), **flow.UNPROVED
+        )
         assert other_name.verdict.code == "not_an_approver"
         assert desk.in_force.digest("adds@1") == before
         kinds = [e.kind for e in desk.ledger.read(DESK)]
@@ -148,13 +150,13 @@ def test_of_two_approvals_from_one_state_the_first_counts(
         file.write_text(file.read_text().replace('"concurrency": 999', '"concurrency": 1'))
         third = Folder.open(load(folder), environ={"THINGS_URL": flow.url(target)})
         try:
-            third.approve(third.changes(), SUE)
+            third.approve(third.changes(), SUE, **flow.UNPROVED)
             digest = third.in_force.digest("adds@1")
         finally:
             third.close()
         for late in ((opened, mine), (other, theirs)):
             with pytest.raises(ConflictError) as refused:
-                late[0].approve(late[1], SUE)
+                late[0].approve(late[1], SUE, **flow.UNPROVED)
             assert refused.value.code == "approval_conflict"
             assert late[0].in_force.digest("adds@1") == digest
     finally:

@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from policies.contract import ToolContract
+from policies.proof.prover import Depth
 from remit.bootstrap import open_app
 from remit.cli.app import run
 from remit.desk import Desk, payload_key
 from remit.errors import DeskError
 from remit.intake.principal import Asker
 from remit.kit import kit_of, secrets_of
+from remit.proving.spread import AT_ONCE
 from remit.settings import load
 from state.entry import DESK, Kind
 from state.outcome import Outcome
@@ -67,6 +69,12 @@ def me(desk):
     return Asker(name=name, how="os", os_user=name)
 
 
+def approve(desk, changes, asker):
+    """What is proved of them is not asked here."""
+    prover = desk.prover(depth=Depth.QUICK, bounds=AT_ONCE)
+    return desk.approve(changes, asker, prover=prover, accepted="a test")
+
+
 def edit(file, old, new):
     text = file.read_text()
     assert old in text
@@ -115,7 +123,7 @@ def test_an_edit_is_not_in_force_and_says_so(folder, opened, part):
     assert change.parts == (part,)
     assert desk.in_force.digest("maintenance-page@1") == before
     assert "the last approved version stays in force" in desk.warnings()[0]
-    (done,) = desk.approve(desk.changes(), me(desk))
+    (done,) = approve(desk, desk.changes(), me(desk))
     assert done.state == "approved"
     assert desk.changes() == []
     assert desk.in_force.digest("maintenance-page@1") != before
@@ -134,7 +142,7 @@ def test_the_same_id_and_version_with_another_digest_is_refused(folder, opened):
     desk = opened()
     (change,) = desk.changes()
     assert change.code == "version_reused"
-    (done,) = desk.approve([change], me(desk))
+    (done,) = approve(desk, [change], me(desk))
     assert done.state == "refused"
     assert desk.in_force.policy("maintenance-page@1").runbook.limits.writes == 2
 
@@ -149,7 +157,7 @@ def test_a_new_version_replaces_the_old_one_in_one_act(folder, opened):
     edit(folder / "delegation.yaml", "maintenance-page@1", "maintenance-page@2")
     desk = opened()
     assert scopes(desk.changes()) == {"maintenance-page@2": "new", "maintenance-page@1": "withdrawn"}
-    desk.approve(desk.changes(), me(desk))
+    approve(desk, desk.changes(), me(desk))
     assert set(desk.in_force.runbooks) == {"maintenance-page@2"}
 
 
@@ -188,18 +196,18 @@ def test_a_runbook_without_delegation_cannot_run_and_is_told(folder, opened):
 def test_one_proposes_and_another_approves(folder, opened):
     (folder / "delegation.yaml").write_text(TWO)
     desk = opened()
-    desk.approve(desk.changes(), me(desk))
+    approve(desk, desk.changes(), me(desk))
     lee, olga, dana = (Asker(name=n, how="os", os_user=n) for n in ("lee", "olga", "dana"))
     edit(folder / "delegation.yaml", "mode: delegated", "mode: confirm")
     desk = opened()
-    (done,) = desk.approve(desk.changes(), lee)
+    (done,) = approve(desk, desk.changes(), lee)
     assert (done.state, done.verdict.code) == ("proposed", "own_change")
-    (done,) = desk.approve(desk.changes(), lee)
+    (done,) = approve(desk, desk.changes(), lee)
     assert done.state == "refused"
-    (done,) = desk.approve(desk.changes(), dana)
+    (done,) = approve(desk, desk.changes(), dana)
     assert done.verdict.code == "not_an_approver"
     assert desk.in_force.policy("maintenance-page@1").delegation.mode == "delegated"
-    (done,) = desk.approve(desk.changes(), olga)
+    (done,) = approve(desk, desk.changes(), olga)
     assert (done.state, done.verdict.solo) == ("approved", False)
     assert desk.in_force.policy("maintenance-page@1").delegation.mode == "confirm"
     assert desk.in_force.runbooks["maintenance-page@1"].author == "lee"
@@ -208,16 +216,16 @@ def test_one_proposes_and_another_approves(folder, opened):
 def test_one_operating_system_user_under_two_names_does_not_approve_its_own_change(folder, opened):
     (folder / "delegation.yaml").write_text(TWO)
     desk = opened()
-    desk.approve(desk.changes(), me(desk))
+    approve(desk, desk.changes(), me(desk))
     as_dana, as_lee = (Asker(name=n, how="as", os_user="shared") for n in ("dana", "lee"))
     edit(folder / "delegation.yaml", "mode: delegated", "mode: confirm")
     desk = opened()
-    (done,) = desk.approve(desk.changes(), as_dana)
+    (done,) = approve(desk, desk.changes(), as_dana)
     assert done.state == "proposed"
-    (done,) = desk.approve(desk.changes(), as_lee)
+    (done,) = approve(desk, desk.changes(), as_lee)
     assert (done.state, done.verdict.code) == ("refused", "own_change")
     assert desk.in_force.policy("maintenance-page@1").delegation.mode == "delegated"
-    (done,) = desk.approve(desk.changes(), Asker(name="lee", how="os", os_user="lee"))
+    (done,) = approve(desk, desk.changes(), Asker(name="lee", how="os", os_user="lee"))
     assert done.state == "approved"
 
 
@@ -225,7 +233,7 @@ def test_who_may_approve_is_judged_by_the_rules_before_the_act(folder, opened):
     (folder / "delegation.yaml").write_text(TWO)
     desk = opened()
     eve = Asker(name="lee", how="as", os_user="eve")  # an owner only by the file that is to be approved
-    done = desk.approve(desk.changes(), eve)
+    done = approve(desk, desk.changes(), eve)
     assert {d.state for d in done} == {"refused"}
 
 
@@ -315,7 +323,7 @@ def test_a_module_that_nobody_approved_is_executed_only_to_be_judged(folder, ope
     (change,) = desk.changes()
     assert (change.parts, change.problem) == (("contracts", "sources"), "")
     assert ran(folder) == ["page_tools.py.ran"]
-    desk.approve(desk.changes(), me(desk))
+    approve(desk, desk.changes(), me(desk))
     assert desk.pending() == []
     assert as_approved(kit(desk)) == {"page.read", "page.set"}
 
@@ -328,7 +336,7 @@ def test_a_module_that_a_tool_imports_is_bound_with_it(folder, opened):
     assert "page_names.py stands in the desk, but tools.modules does not list page_names" in str(problems[0])
     edit(folder / "remit.toml", 'modules = ["page_tools"]', 'modules = ["page_tools", "page_names"]')
     desk = opened()
-    desk.approve(desk.changes(), me(desk))
+    approve(desk, desk.changes(), me(desk))
     assert set(desk.in_force.policy("maintenance-page@1").sources) == {"page_tools", "page_names"}
     assert as_approved(kit(desk)) == {"page.read", "page.set"}
     (folder / "page_names.py").write_text(RAN)
