@@ -135,7 +135,8 @@ steps:
     probe:
       observe: seen
       applied_when: seen.value == %(stopped)d
-      absent_when: "seen.value != %(stopped)d && seen.value == attempt.seen.value && seen.version == attempt.seen.version"
+      absent_when: >-
+        seen.value != %(stopped)d && seen.value == attempt.seen.value && seen.version == attempt.seen.version
       tries: {max: 3, every: 300ms}
     retry: {budget: %(budget)d, after: [not_applied], backoff: {initial: 100ms, max: 400ms, jitter: full}}
     verify: [{id: stopped, expect: seen.value == %(stopped)d, within: 1s, every: 200ms}]
