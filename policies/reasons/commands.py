@@ -136,6 +136,10 @@ COMMANDS: Final = table(
                 "The worker failed five times in a row at a run, and leaves it as it is.",
                 "The message says why; `remit doctor`.",
             ),
+            "output_lost": (
+                "What the command printed could not be written: no space is left where it goes.",
+                "Make room, then `remit runs list --all`: what was done stands.",
+            ),
             "ledger": (
                 "The ledger cannot be opened, read or written; a full disk, or one that fails, says so.",
                 "Make room or mend the disk, then `remit worker --drain`; else `remit ledger verify`.",

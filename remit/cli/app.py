@@ -1,7 +1,10 @@
 """Which commands there are, and how the program ends: every error becomes one message and one exit code."""
 
+import errno
+import os
 import sys
 import traceback
+from contextlib import suppress
 from typing import Any
 
 import typer
@@ -44,6 +47,7 @@ def run(arguments: list[str] | None = None) -> int:
     as_json = "--json" in given
     try:
         result = app(args=given, prog_name="remit", standalone_mode=False)
+        sys.stdout.flush()  # here, where it can still be said that nobody got it
     except Exception as error:  # noqa: BLE001 - the outermost door: whatever it is becomes a message and a code
         return _ended_by(error, as_json=as_json)
     except KeyboardInterrupt:
@@ -78,6 +82,14 @@ def _say_internal(error: Exception) -> None:
     print(door.plain(trace), f"remit: internal error: {said}", sep="\n", file=sys.stderr)
 
 
+def _give_up_output() -> None:
+    """Let what could not be printed go, or it would be tried, and fail, once more at the very end."""
+    with suppress(OSError, ValueError):  # no file, where a program put something else in its place
+        nowhere = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
 def _translated(error: Exception) -> DoorError | None:
     from agents.errors import ModelNameError
     from policies.errors import LoadError
@@ -109,8 +121,14 @@ def _translated(error: Exception) -> DoorError | None:
             )  # fmt: skip
         case UnknownCommitError() | StorageError():
             return DoorError(
-                str(error), code="ledger", hint="mend the disk, see remit doctor; then remit worker --drain",
+                str(error), code="ledger", hint="mend what it names, remit doctor; then remit worker --drain",
                 not_done="what the ledger holds stands, and nothing was sent that it does not hold",
+            )  # fmt: skip
+        case OSError(errno=errno.ENOSPC, filename=None):
+            _give_up_output()
+            return DoorError(
+                "the output cannot be written: no space is left where it goes", code="output_lost",
+                hint="make room, then look: remit runs list --all", not_done="what was done stands",
             )  # fmt: skip
         case LedgerError() | UnsoundLedgerError():
             return DoorError(str(error), code="ledger", hint="remit doctor; remit ledger verify")
