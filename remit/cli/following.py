@@ -140,11 +140,20 @@ def record_lines(record: dict[str, Any]) -> list[str]:
         for w in record["writes"]
     ]
     lines += [f"  left     {rest['step']}: {rest['why']}" for rest in record["remaining"]]
+    lines += _rejected_lines(record)
     lines += _human_lines(record)
     used = [f"{step} {r['used']} of {r['budget']}" for step, r in record["retries"].items() if r["used"]]
     used += [f"+{record['granted_retries']} granted"] if record.get("granted_retries") else []
     lines += [f"  retries  {', '.join(used)}"] if used else []
     return [part for line in lines for part in wrapped(line, columns(), hang=_HANG)]
+
+
+def _rejected_lines(record: dict[str, Any]) -> list[str]:
+    """What the code of a run means that was rejected behind its admission, and what to do."""
+    from policies.reasons.ends import ENDS
+
+    known = ENDS.get(record["reason"]) if record["state"] == "rejected" else None
+    return [] if known is None else [f"  why      {known.see} {known.do}"]
 
 
 def _became(write: dict[str, Any]) -> str:

@@ -109,3 +109,11 @@ def test_a_reason_that_repeats_the_state_is_not_said():
     story.say(bodies.closed(state="cancelled", reason="cancelled"))
     assert record_lines(record(story))[0].startswith("CANCELLED  service-recovery@3")
     assert line_of(story.entries[-1]) == "ended: cancelled"
+
+
+def test_a_run_that_is_rejected_once_it_runs_says_what_that_means():
+    story = Story().begin()
+    story.say(bodies.closed(state="rejected", reason="escalation_open"))
+    lines = record_lines(record(story))
+    assert lines[0].startswith("REJECTED (escalation_open)")
+    assert "  why      A run on the resource waits for a human. Decide that one first." in lines
