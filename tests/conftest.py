@@ -41,6 +41,11 @@ import network_guard  # noqa: E402 - found through the line above; tests/ is no 
 network_guard.install()
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the desks of tests/flow keep their ledgers on Postgres."""
+    parser.addoption("--ledger", choices=("sqlite", "postgres"), default="sqlite", help="where flows keep it")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Give this process a file of its own for the connections that were refused."""
     handle, path = tempfile.mkstemp(prefix="remit-refusals-")

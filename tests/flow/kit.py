@@ -189,6 +189,14 @@ def _dedupe(kind: str) -> dict[str, Any]:
     }.get(kind, {"kind": kind})
 
 
+def in_its_folder() -> str | None:
+    """A desk keeps its ledger in its own folder, unless it is told another place."""
+    return None
+
+
+ledger_of_a_desk: Callable[[], str | None] = in_its_folder
+
+
 def write_desk(
     folder: Path,
     books: Sequence[Mapping[str, Any]],
@@ -234,8 +242,10 @@ def write_desk(
     (folder / "delegation.yaml").write_text(json.dumps(delegation))
     named = ", ".join(f'"{name}"' for name in modules or {})
     tools = f"[tools]\nmodules = [{named}]\n" if modules else ""
+    ledger = ledger_of_a_desk()
+    where = f'ledger = "{ledger}"\n' if ledger else ""
     (folder / "remit.toml").write_text(
-        settings + tools + "[worker]\nthreads = 24\nlease_s = 60\npoll_s = 0.05\n"
+        where + settings + tools + "[worker]\nthreads = 24\nlease_s = 60\npoll_s = 0.05\n"
     )
 
 

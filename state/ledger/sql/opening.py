@@ -37,7 +37,7 @@ def open_ledger(
     database = _database(where)
     writer = database.writing()
     try:
-        _upgrade(writer, database)
+        upgrade(writer, database)
         locked = _check_key(writer, database, payload_key)
     except BaseException:
         writer.close()
@@ -164,7 +164,7 @@ def _failures(database: Database) -> tuple[type[Exception], ...]:
     return (DBAPIError, *database.failures)
 
 
-def _upgrade(writer: Writing, database: Database) -> None:
+def upgrade(writer: Writing, database: Database) -> None:
     """Bring the database to this program's schema, one process at a time and all or nothing."""
     try:
         if _revision(writer.reading(), database) == REVISION:
