@@ -30,6 +30,7 @@ class Holder:
         self.watch: Callable[[Task], None] = _unwatched
         self._noted: tuple[Entry, ...] = ()
         self.run, self.epoch, self.worker = task.run, task.epoch, worker
+        self.left_behind = False  # a call of this claim may still send, and no entry says so yet
 
     @property
     def task(self) -> Task:

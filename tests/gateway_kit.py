@@ -109,7 +109,8 @@ def make_desk(guards: Guards = GUARDS) -> Desk:
     environ = {"REMIT_SECRET_SEATS_WRITE": CANARY, "REMIT_SECRET_SEATS_READ": "reader-" + CANARY}
     secrets = Secrets(None, environ=environ)
     grant, get = Target(kit.GRANT), Target(kit.GET)
-    clock, points, mine, at_point = [5_000], [], [True], {}
+    clock, points, mine = [5_000], [], [True]
+    at_point: dict[str, Callable[[], object]] = {}
 
     def pauses(point: str) -> None:
         points.append(point)

@@ -39,7 +39,12 @@ _UNPAID: Final = (Outcome.NOT_APPLIED, Outcome.NOT_SENT)
 
 
 class Journal(Protocol):
-    """The holder of a run, as far as the door needs it (``state.holder.Holder``)."""
+    """The holder of a run, as far as the door needs it (``state.holder.Holder``).
+
+    ``left_behind``: a call of this claim may still send, and no entry says so yet.
+    """
+
+    left_behind: bool
 
     @property
     def epoch(self) -> int:
@@ -220,11 +225,16 @@ class Gateway:
         self._pauses("intent_durable")
         reply, counts = self._sent(tool, decided)
         left_behind = isinstance(reply, Reply) and NOT_RETURNED in reply.notes  # then no licence comes of it
+        if left_behind:
+            journal.left_behind = (
+                True  # until that is durable: an append that fails must not let it be forgotten
+            )
         returned = None if left_behind else Clock(boot_id=self._boot_id, ms=self._clock_ms())
         self._pauses("sent")
         reply = bounded(reply, tool.contract, self._scrubber)
         self._pauses("reply")
         task = journal.append(_outcome(journal, decided, reply, counts=counts, returned=returned))
+        journal.left_behind = False
         self._pauses("outcome_durable")
         return Answered(task=task, reply=reply)
 

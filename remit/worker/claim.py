@@ -35,6 +35,8 @@ class Claimant:
     clock: Callable[[], Clock] = field(default_factory=lambda: clock)
     proves: Prove = prove
     recall: Recall = field(init=False)
+    left_behind: dict[str, set[int]] = field(default_factory=dict)
+    """Run to epochs of which a call of this process may still send, although the ledger does not know."""
 
     def __post_init__(self) -> None:
         """Remember no run yet."""
@@ -93,6 +95,7 @@ class Claimant:
         proven = set(task.proven_dead)
         attempts = [a for o in task.operations for a in o.attempts]
         left_behind = {a.epoch for a in attempts if a.left_behind}  # giving the run back proves nothing then
+        left_behind |= self.left_behind.get(task.run, set())
         if predecessor is not None and (
             predecessor["ended"] == Ended.EXITED
             or (predecessor["ended"] == "released" and predecessor["epoch"] not in left_behind)

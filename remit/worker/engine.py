@@ -103,6 +103,7 @@ class Engine:
             return None
         if holder is None:
             return None
+        self._unsure.discard(run)
         self._refusals.succeeded(_ANY)
         return self._drive(holder, watch)
 
@@ -131,6 +132,8 @@ class Engine:
         else:
             return task
         finally:
+            if holder.left_behind:
+                self.claimant.left_behind.setdefault(holder.run, set()).add(holder.epoch)
             if released:
                 self._release(holder)
 
@@ -146,7 +149,13 @@ class Engine:
             raise GivenUpError(f"the worker failed {MAX_FAILURES} times in a row, the last time with {why}")
 
     def _release(self, holder: Holder) -> None:
-        """Every call of this claim has returned by now, or its outcome says that it was left behind."""
+        """Every call of this claim has returned by now, or its outcome says that it was left behind.
+
+        Where that outcome was not stored, the run is kept: given back, its sender would count as done.
+        """
+        if holder.left_behind:
+            self._unsure.add(holder.run)
+            return
         try:
             self.claimant.ledger.release(holder.run, holder.epoch)
         except LedgerError as error:
@@ -165,6 +174,8 @@ class Engine:
         for run in sorted(self._unsure - set(self._active)):
             info = self.claimant.ledger.info(run)
             if info.worker == self.worker:  # nobody would take it before this worker ends
+                if info.row.state is None and info.epoch in self.claimant.left_behind.get(run, ()):
+                    continue  # but this one itself, which knows that a call was left behind
                 self.claimant.ledger.release(run, info.epoch)
             self._unsure.discard(run)
 
@@ -273,7 +284,12 @@ class Engine:
         claimable = self.claimant.ledger.claimable(limit=4 * self.threads + len(self._failures))
         known = {info.run for info in claimable}
         strayed = [info for info in self._strayed() if info.run not in known]
-        return self._suspects.first([*claimable, *strayed])
+        return self._suspects.first([*self._kept(), *claimable, *strayed])
+
+    def _kept(self) -> list[RunInfo]:
+        """Runs that this worker did not give back, and so takes again itself."""
+        kept = [self.claimant.ledger.info(run) for run in sorted(self._unsure - set(self._active))]
+        return [info for info in kept if info.worker == self.worker and info.row.ended_at is None]
 
     def _start(self, pool: ThreadPoolExecutor, watch: Watch) -> int:
         if self._refused is not None and self._refusals.given_up(_ANY):

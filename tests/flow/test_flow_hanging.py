@@ -13,6 +13,9 @@ import pytest
 
 from evals.storm.target import Target
 from remit.worker.identity import Identity, stat_of
+from state.entry import Head, Kind
+from state.errors import StorageError
+from state.ledger.port import Append
 from state.outcome import Outcome
 from tests.flow import kit
 from tools import gateway, patience
@@ -144,3 +147,31 @@ def test_what_is_called_within_its_time_answers_as_it_is() -> None:
         patience.call_within(lambda: ends.wait(30), 0.05)
     ends.set()
     assert time.monotonic() - began < 5
+
+
+def test_a_call_left_behind_is_not_forgotten_where_its_outcome_was_not_stored(
+    house: kit.House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = house.app.ledger
+    store = ledger.append
+    lost = []
+
+    def loses_the_outcome(append: Append) -> Head:
+        if not lost and any(entry.kind == Kind.OUTCOME for entry in append.entries):
+            lost.append(append)
+            raise StorageError("the database failed, nothing was stored")
+        return store(append)
+
+    monkeypatch.setattr(ledger, "append", loses_the_outcome)
+    run = house.submit("writing", "lost-outcome")
+    house.work(run)
+    assert lost
+    assert ledger.info(run).worker == house.engine.worker  # given back, its sender would count as done
+    house.engine.look_around()
+    assert ledger.info(run).worker == house.engine.worker
+    assert [info.run for info, _ in house.engine.to_take()] == [run]
+    task = house.follow(run)
+    assert task.open_escalation is not None
+    assert task.open_escalation.reason == "unproven_sender"
+    assert 1 not in task.proven_dead
+    assert ledger.info(run).worker is None  # from here on the ledger tells everybody
