@@ -9,7 +9,8 @@ from policies.move import Move
 
 
 def decide(session: Session) -> Move:
-    """The next move of the run that the session holds."""
+    """The next move of the run that the session holds; between two moves nothing is under way."""
+    session.safe_point(session.task)
     return judged_move(session, session.rules_move())
 
 

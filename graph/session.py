@@ -56,6 +56,7 @@ class Session:
     clock: Callable[[], Clock]
     sleep: Callable[[float], None]
     said: Callable[[Mapping[str, Any]], dict[str, Any]] = Scrubber(tuple).said
+    safe_point: Callable[[Task], None] = _nothing  # raises where the worker was told to leave
     pauses: Callable[[str], None] = _nothing  # production does nothing at the named points
     without_tools: str = ""  # why its tools cannot be made here: nothing is looked at then, and nothing sent
     compared: bool = False  # the bindings were read again under this claim

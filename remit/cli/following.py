@@ -5,6 +5,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from remit.cli.door import CONFLICT, ENDED_OTHERWISE, ESCALATED, OK, REFUSED, STILL_RUNNING, Door, columns
+from remit.cli.leaving import leaving
 from remit.cli.progress import Progress
 from state.wording import pairs_text, value_text, wrapped
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from state.task import Task
 
 _LEAVE_WITHIN_S: Final = 60.0
+_LOOK_EVERY_S: Final = 0.2
 _CHECK_WIDTH: Final = 28
 _HANG: Final = 11  # under what a line of a record says
 
@@ -21,39 +23,42 @@ _HANG: Final = 11  # under what a line of a record says
 def follow(door: Door, app: "App", run: str, *, timeout_s: float | None = None, after: int = 0) -> int:
     """Carry ``run`` on, showing what happens, until it has ended or waits for a human; the exit code.
 
-    Ctrl-C and a timeout leave it to whoever works next: what is being sent is let come to its end.
+    Ctrl-C, SIGTERM and a timeout leave it to whoever works next, at its next safe point.
     """
     from state.reading import read_task
 
     if exit_code(read_task(app.ledger, run)) != STILL_RUNNING:
         return conclude(door, run, app.ledger)
-    left: list[str] = []
-    with app.engine() as engine, Progress(door, app.ledger, run, after=after) as progress:
+    with (
+        app.engine() as engine,
+        leaving() as leave,
+        Progress(door, app.ledger, run, after=after) as progress,
+    ):
+        leave.stops(engine.stopping)
         until = None if timeout_s is None else time.monotonic() + timeout_s
         failed: list[BaseException] = []
 
         def work() -> None:
             try:
-                engine.follow(run, progress.seen, until=until)
+                engine.follow(run, progress.seen)
             except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
                 failed.append(error)
 
         thread = threading.Thread(target=work, name=f"run-{run}", daemon=True)
         thread.start()
-        try:
-            while thread.is_alive():
-                thread.join(0.2)
-        except KeyboardInterrupt:
-            left.append("detached")
-            engine.stopping.set()
-            door.say("detaching: what is being sent comes to its end first (Ctrl-C again: at once)")
+        while thread.is_alive() and not leave.why:
+            thread.join(_LOOK_EVERY_S)
+            if until is not None and time.monotonic() >= until:
+                leave.now("the wait timed out")
+        thread.join(_LOOK_EVERY_S)
+        if thread.is_alive():
+            door.say(f"{leave.why}: what is being sent comes to its end first (Ctrl-C: at once)")
             thread.join(_LEAVE_WITHIN_S)
         for error in failed:
-            if isinstance(error, TimeoutError):
-                left.append("the wait timed out")
-            elif type(error).__name__ != "Leaving":
+            if type(error).__name__ != "Leaving":
                 raise error
-    return conclude(door, run, app.ledger, left=left[0] if left else "")
+        left = leave.why
+    return conclude(door, run, app.ledger, left=left)
 
 
 def conclude(door: Door, run: str, ledger: Any, *, left: str = "") -> int:

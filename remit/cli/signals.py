@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from remit.cli.door import OK, STILL_RUNNING, Door
+from remit.cli.leaving import Leave, leaving
 from remit.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -31,14 +32,16 @@ def send(
     with door.working() as app:
         run = meant(door, app, given, body.get("escalation"))
         after = app.ledger.info(run).head.seq
-        with Progress(door, app.ledger, run, after=after, silent=not go_on) as progress:
-            answer = say(door, app, run, kind, body, watch=progress.seen)
+        with leaving() as leave, Progress(door, app.ledger, run, after=after, silent=not go_on) as progress:
+            answer = say(door, app, run, kind, body, watch=progress.seen, leave=leave)
         if answer is None:
             door.say(
                 f"{kind} is posted to run {run}; its worker has not answered yet",
                 f"next: remit runs watch {run}",
             )
             return STILL_RUNNING
+        if go_on and leave.why:
+            return conclude(door, run, app.ledger, left=leave.why)
         if go_on:
             return follow(door, app, run, after=progress.seq)
         if door.json:
@@ -87,8 +90,11 @@ def say(
     body: Mapping[str, Any],
     *,
     watch: "Callable[[Task], None]",
+    leave: Leave | None = None,
 ) -> "Entry | None":
     """Post a signal as the one who asks, and wait for the entry that folds it in; None if nobody did.
+
+    ``leave``: whether this command is to leave meanwhile.
 
     RefusedError where the run refuses it: nothing has changed then.
     """
@@ -101,7 +107,7 @@ def say(
     said = {"how": asker.how, "os_user": asker.os_user}
     fit = app.scrubber.said({**body, **said})  # it is stored before the run judges it
     app.ledger.post(Signal(id=name, run=run, kind=kind, by=asker.name, at=app.ledger.now(), body=fit))
-    answer = _answer(app, run, name, after, watch)
+    answer = _answer(app, run, name, after, watch, leave or Leave())
     if answer is None and _over(app, run):
         raise _too_late(app, run, body.get("escalation"))
     refused = answer.body.get("refused") if answer else None
@@ -115,13 +121,16 @@ def say(
     return answer
 
 
-def _answer(app: "App", run: str, name: str, after: int, watch: "Callable[[Task], None]") -> "Entry | None":
+def _answer(
+    app: "App", run: str, name: str, after: int, watch: "Callable[[Task], None]", leave: Leave
+) -> "Entry | None":
     """Wait for the signal to be folded in: by this process where the run is free, else by its holder.
 
     None where nobody did in time, or nobody will: the run has ended.
     """
     until = time.monotonic() + ANSWER_WITHIN_S
     with app.engine() as engine:
+        leave.stops(engine.stopping)
         while True:
             engine.work(run, watch)
             over = _over(app, run)  # asked before the entries are read: none comes behind its end
@@ -129,7 +138,7 @@ def _answer(app: "App", run: str, name: str, after: int, watch: "Callable[[Task]
                 if str(entry.kind) == "signal" and entry.body["id"] == name:
                     return entry
             engine.given_up(run)
-            if over or time.monotonic() >= until:
+            if over or leave.why or time.monotonic() >= until:
                 return None
             time.sleep(_LOOK_EVERY_S)
             engine.claimant.bury()

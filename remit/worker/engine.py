@@ -33,7 +33,7 @@ _LOOKED_AFTER: Final = TIMERS | {"hold"}  # waits that a clock that is set back 
 
 
 class Leaving(Exception):  # noqa: N818 - no error: the worker was asked to stop
-    """The worker was asked to stop while a run slept; the run is given back as it stands."""
+    """The worker was asked to stop, and the run came to a safe point; it is given back as it stands."""
 
 
 class GivenUpError(Exception):
@@ -112,7 +112,9 @@ class Engine:
         try:
             holder.watch = watch
             watch(holder.task)
-            task = self.drive(self.session(holder, self._sleep))
+            session = self.session(holder, self._sleep)
+            session.safe_point = self._safe_point
+            task = self.drive(session)
             self._failures.succeeded(holder.run)
             self._wake_others(task)
         except Leaving:
@@ -181,6 +183,11 @@ class Engine:
 
     def _sleep(self, seconds: float) -> None:
         if self.stopping.wait(seconds):
+            raise Leaving
+
+    def _safe_point(self, task: Task) -> None:
+        """Leave here, if the worker was asked to; not before it got somewhere, or the claim counts as idle."""
+        if self.stopping.is_set() and not task.idle_claims and task.closed is None:
             raise Leaving
 
     def _wake_others(self, task: Task) -> None:
