@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from graph.session import Session
-from policies import decisions, flight
+from policies import deciders, decisions, flight
 from policies.decisions import Proposal, Refusal
 from policies.situation import Situation
 from state import bodies, instants
@@ -87,10 +87,14 @@ def _human_roles(session: Session, who: str) -> frozenset[str]:
 
 
 def _deciders(session: Session) -> frozenset[str]:
-    """Who decides: pinned and present policy must both say so."""
+    """Roles that decide: pinned and present policy must both say so."""
     present = session.present()
-    pinned = frozenset(session.policy.delegation.decide)
-    return pinned & frozenset(present.delegation.decide) if present is not None else pinned
+    return deciders.deciders(session.policy.delegation, present.delegation if present is not None else None)
+
+
+def _enders(session: Session) -> frozenset[str]:
+    """Roles that may abort the run, because nobody holds one that decides on it."""
+    return deciders.enders(session.people(), _deciders(session))
 
 
 def _may_steer(session: Session, signal: Signal) -> bool:
@@ -132,7 +136,7 @@ def _attest(session: Session, signal: Signal) -> Folded:
 
     ``shown``: [{epoch, worker, pid}]. Whoever came into doubt since then is not meant.
     """
-    if not _human_roles(session, signal.by) & _deciders(session):
+    if not _human_roles(session, signal.by) & (_deciders(session) | _enders(session)):
         return _refuse(signal, "not_a_decider", f"{signal.by} may not decide here")
     escalation = session.task.open_escalation
     if escalation is None or signal.body["escalation"] != escalation.id:
@@ -207,6 +211,7 @@ def _decide(session: Session, signal: Signal) -> Folded:
         proposal,
         roles=_human_roles(session, signal.by),
         deciders=_deciders(session),
+        enders=_enders(session),
     )
     if isinstance(refusal, Refusal):
         return _refuse(signal, refusal.code, refusal.message)

@@ -167,16 +167,17 @@ def judge(
     *,
     roles: frozenset[str],
     deciders: frozenset[str],
+    enders: frozenset[str] = frozenset(),
 ) -> Refusal | None:
-    """Why ``proposal`` is not taken; None when it is. The first reason in the order of the list counts."""
+    """Why ``proposal`` is not taken; None when it is. The first reason in the order of the list counts.
+
+    ``enders``: roles that may abort, because nobody holds one of ``deciders``.
+    """
     escalation = task.open_escalation
     if escalation is None or escalation.id != proposal.escalation:
         return decided_already(task, proposal.escalation)
-    if not roles & deciders:
-        needed = " or ".join(sorted(deciders))
-        return Refusal(
-            code="not_a_decider", message=f"{proposal.by} may not decide here: needs role {needed}"
-        )
+    if not roles & (deciders | enders if proposal.choice == "abort" else deciders):
+        return Refusal(code="not_a_decider", message=_who_may(proposal.by, deciders, enders))
     offer = next((o for o in offers(task, plan, moment) if o.id == proposal.choice), None)
     if offer is None:
         return Refusal(code="unknown_choice", message=f"{proposal.choice!r} is none of {', '.join(CHOICES)}")
@@ -185,6 +186,15 @@ def judge(
     if not same_basis(proposal.basis, basis(task, plan, moment)):
         return Refusal(code="basis_moved", message="the run is not as you saw it; look at the fresh packet")
     return _judge_words(Situation(task=task, plan=plan, moment=moment), offer, proposal)
+
+
+def _who_may(by: str, deciders: frozenset[str], enders: frozenset[str]) -> str:
+    """Why ``by`` may not decide, and who may."""
+    needed, end = " or ".join(sorted(deciders)), " or ".join(sorted(enders))
+    if not enders:
+        return f"{by} may not decide here: needs role {needed}"
+    why = f"nobody has a role that decides on this run any more ({needed or 'its delegation was changed'})"
+    return f"{why}; it can only be aborted, by role {end}"
 
 
 def same_basis(given: str, now: str) -> bool:

@@ -14,6 +14,7 @@ from policies.contract import ToolContract
 from policies.delegation import Delegation
 from policies.errors import LoadError, Problem
 from policies.in_force import InForce
+from policies.lint.people import nobody_decides
 from policies.loader import Loaded
 from policies.runbook import Runbook
 from remit.settings import Settings
@@ -64,7 +65,9 @@ class Folder:
         """Everything that could be in force by these files, by scope: principals first, then runbooks."""
         if self.delegation is None:
             return {}
-        people = _bundle(PRINCIPALS, {PRINCIPALS: self._principals()}, {})
+        entries = self.delegation.value.delegate
+        unheld = (nobody_decides(self.delegation.value, e.runbook) for e in entries)
+        people = _bundle(PRINCIPALS, {PRINCIPALS: self._principals()}, {}, next(filter(None, unheld), ""))
         found = {PRINCIPALS: people}
         for entry in self.delegation.value.delegate:
             book = self.runbooks.get(entry.runbook)
@@ -81,10 +84,10 @@ class Folder:
         return replace(problem, file=self.name_of(path))
 
     def unread(self, id_: str) -> set[str]:
-        """Files named after a runbook's id that hold no runbook, as their problems say."""
+        """Files, or files in a folder, named after a runbook's id that hold none, as their problems say."""
         read = {self.name_of(book.path) for book in self.runbooks.values()}
         places = {p.file for p in self.problems if PurePath(p.file).parts[0] == RUNBOOKS} - read
-        return {name for name in places if PurePath(name).stem == id_}
+        return {name for name in places if id_ in (PurePath(name).stem, *PurePath(name).parts[1:-1])}
 
     def undelegated(self) -> list[str]:
         """Runbooks in the folder that no entry of a readable delegation names: they can never run."""
@@ -119,7 +122,8 @@ class Folder:
             "delegation": entry,
         }
         unknown = sorted(name for name in tools if name not in self.contracts)
-        problem = f"no such tool: {', '.join(unknown)}" if unknown else ""
+        problem = nobody_decides(self.delegation.value, ref)
+        problem = f"no such tool: {', '.join(unknown)}" if unknown else problem
         if self.not_executed and (unknown or used.intersection(self.not_executed)):
             problem = f"not executed before they are approved: {', '.join(self.not_executed)}"
         more = {t.digest: t.content for t in connectors.values()}

@@ -22,6 +22,8 @@ from policies.contract import ToolContract
 from policies.delegation import Entry
 from policies.errors import Problem
 from policies.lint import lint
+from policies.lint.people import unheld_roles, untold_levels
+from policies.loader import Loaded
 from policies.runbook import Runbook
 from remit.desk import LEAK, REUSED, Change, Desk
 from remit.folder import Folder
@@ -84,7 +86,21 @@ def lint_folder(
         if wanted is None or ref in wanted:
             found = lint(book.value, folder.contracts, book.document)
             problems += [folder.placed(p, book.path) for p in found]
+            problems += _of_roles(folder, ref, book)
     return problems
+
+
+def _of_roles(folder: Folder, ref: str, book: Loaded[Runbook]) -> list[Problem]:
+    """Say which roles nobody has, of those that a runbook and its delegation entry name."""
+    held = folder.delegation
+    if held is None or held.value.entry(ref) is None:
+        return []
+    told = untold_levels(book.value, book.document, held.value)
+    entry = unheld_roles(held.value, held.document, ref)
+    return [
+        *(folder.placed(p, book.path) for p in told),
+        *(folder.placed(p, held.path) for p in entry),
+    ]
 
 
 def named(folder: Folder, given: str) -> tuple[str | None, set[str]]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from policies.deciders import undecidable
 from policies.in_force import InForce
 from remit.views import Views
 from remit.worker.fence import Ended, prove
@@ -12,6 +13,7 @@ from state.instants import seconds_between
 from state.ledger.port import Ledger, Query, RunInfo, Worker
 from state.ledger.stuck import STUCK
 
+_ASKS: Final = frozenset({"live/escalated", "live/waiting_human"})
 _WAITED_S: Final = 5.0  # a worker that is there takes up what is due within seconds
 
 
@@ -33,8 +35,22 @@ def standing(ledger: Ledger, in_force: InForce) -> Iterator[Standing]:
         if info.row.lane != STUCK and (why := views.unreadable_policy(views.show(info.run).task)):
             what = f"run {info.run} ({info.row.runbook}@{info.row.version}) can be carried by nobody: {why}"
             found = Standing(what=what, next=f"remit esc abort --raw {info.run}", stuck=True)
+        elif info.row.lane in _ASKS and undecidable(in_force, views.show(info.run).task):
+            found = _of_nobody(info, in_force)
         if found is not None:
             yield found
+
+
+def _of_nobody(info: RunInfo, view: InForce) -> Standing:
+    """A run that waits for what nobody may say."""
+    people = view.people()
+    who = [name for name in people.principals if people.approver(name)] if people is not None else []
+    return Standing(
+        what=f"run {info.run} ({info.row.runbook}@{info.row.version} on {info.row.target or '-'}) waits for "
+        "a human, and nobody has a role that decides on it",
+        next=f"remit esc abort {info.run}, as {' or '.join(who) or 'somebody who approves'}",
+        stuck=True,
+    )
 
 
 def _of(info: RunInfo, workers: dict[str, Worker], now: str) -> Standing | None:

@@ -210,7 +210,11 @@ def _decider(evidence: Evidence, story: Story, entry: Entry, terms: Terms | None
         yield Lacking("chain desk does not say who may decide")
         return
     name = str(entry.actor)
-    if not any(people.roles(name) & {*terms.delegation.decide} for people in everybody):
+    ends = entry.body.get("choice") == "abort"  # who approves may end a run on which nobody decides
+    if not any(
+        people.roles(name) & {*terms.delegation.decide, *(people.approval.approvers if ends else ())}
+        for people in everybody
+    ):
         yield Found(story.run, entry.seq, f"{name} may not decide")
 
 

@@ -13,7 +13,10 @@ DECISIONS: Final = table(
         {
             "no_such_escalation": ("It is not open, or belongs to another run.", "`remit esc list`."),
             "already_decided": ("Somebody was first; the message says who.", "Nothing."),
-            "not_a_decider": ("You have no role that decides here.", "Ask somebody who has."),
+            "not_a_decider": (
+                "You have no role that decides here.",
+                "Ask somebody who has. Where nobody has, whoever approves here can abort the run.",
+            ),
             "unknown_choice": ("It is none of the five choices.", "`remit esc show`."),
             "basis_moved": ("The run is not as you saw it.", "Look at the fresh packet, decide anew."),
             "word_needed": (

@@ -1,4 +1,4 @@
-"""How a command that carries a run leaves it: at its next safe point, when it is told to or its wait is over."""
+"""How a command leaves the run that it carries: at a safe point, when told to or when its wait ends."""
 
 import signal
 import threading
@@ -38,7 +38,7 @@ class Leave:
 
 @contextmanager
 def leaving() -> Iterator[Leave]:
-    """Take SIGINT, SIGTERM and SIGHUP as a wish to leave until the block ends; the second one ends at once."""
+    """Take SIGINT, SIGTERM and SIGHUP as a wish to leave until the block ends; a second one ends at once."""
     leave = Leave()
     if threading.current_thread() is not threading.main_thread():  # only there can signals be taken
         yield leave

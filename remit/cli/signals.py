@@ -94,9 +94,8 @@ def say(
 ) -> "Entry | None":
     """Post a signal as the one who asks, and wait for the entry that folds it in; None if nobody did.
 
-    ``leave``: whether this command is to leave meanwhile.
-
-    RefusedError where the run refuses it: nothing has changed then.
+    ``leave``: whether this command is to leave meanwhile. RefusedError where the run refuses what is said:
+    nothing has changed then.
     """
     from ulid import ULID
 
@@ -107,7 +106,7 @@ def say(
     said = {"how": asker.how, "os_user": asker.os_user}
     fit = app.scrubber.said({**body, **said})  # it is stored before the run judges it
     app.ledger.post(Signal(id=name, run=run, kind=kind, by=asker.name, at=app.ledger.now(), body=fit))
-    answer = _answer(app, run, name, after, watch, leave or Leave())
+    answer = _answer(app, run, name, after=after, watch=watch, leave=leave or Leave())
     if answer is None and _over(app, run):
         raise _too_late(app, run, body.get("escalation"))
     refused = answer.body.get("refused") if answer else None
@@ -122,7 +121,7 @@ def say(
 
 
 def _answer(
-    app: "App", run: str, name: str, after: int, watch: "Callable[[Task], None]", leave: Leave
+    app: "App", run: str, name: str, *, after: int, watch: "Callable[[Task], None]", leave: Leave
 ) -> "Entry | None":
     """Wait for the signal to be folded in: by this process where the run is free, else by its holder.
 

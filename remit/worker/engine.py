@@ -186,7 +186,7 @@ class Engine:
             raise Leaving
 
     def _safe_point(self, task: Task) -> None:
-        """Leave here, if the worker was asked to; not before it got somewhere, or the claim counts as idle."""
+        """Leave here, if the worker was asked to; not before it got somewhere: an idle claim is counted."""
         if self.stopping.is_set() and not task.idle_claims and task.closed is None:
             raise Leaving
 

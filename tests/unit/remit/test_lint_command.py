@@ -62,3 +62,34 @@ def test_a_text_that_was_approved_as_another_is_refused_by_lint_diff_and_approve
     assert capsys.readouterr().err.count("version_reused") == 1
     file.write_text(file.read_text().replace("version: 1", "version: 2"))
     assert linted(capsys)[::2] == (0, [])
+
+
+def test_a_broken_file_in_a_folder_of_the_runbooks_name_is_told_by_its_id(folder, capsys):
+    place = folder / "runbooks" / "in-a-folder" / "runbook.yaml"
+    place.parent.mkdir()
+    place.write_text("schema: remit/runbook/v1\nid: in-a-folder\n")
+    code, _, problems = linted(capsys, "in-a-folder")
+    assert code == 2
+    assert {p["file"] for p in problems} == {"runbooks/in-a-folder/runbook.yaml"}
+
+
+UNHELD = {
+    "delegate.0.decide.0": ("decide: [oncall, owner]", "decide: [sre]", "could not be ended", 5),
+    "delegate.0.decide.1": ("decide: [oncall, owner]", "decide: [owner, sre]", "", 0),
+    "delegate.0.request.0": ("request: [operator]", "request: [sre]", "nobody could ask", 2),
+    "escalation.levels.0.to": ("role:oncall", "role:sre", "nobody would be told", 2),
+}
+
+
+@pytest.mark.parametrize("path", UNHELD)
+def test_a_role_that_nobody_has_is_told(folder, capsys, path):
+    old, new, message, approval = UNHELD[path]
+    for file in (folder / "delegation.yaml", folder / "runbooks" / f"{ID}.yaml"):
+        text = file.read_text().replace("version: 1", "version: 2").replace(f"{ID}@1", f"{ID}@2")
+        file.write_text(text.replace(old, new))
+    code, _, (problem,) = linted(capsys, ID)
+    assert (code, problem["code"], problem["path"]) == (2 if approval else 0, "role_unheld", path)
+    assert problem["file"] == ("delegation.yaml" if "delegate" in path else f"runbooks/{ID}.yaml")
+    assert "nobody has the role sre" in problem["message"]
+    assert message in problem["message"]
+    assert run(["runbook", "approve", "--all", "--yes"]) == approval
