@@ -9,7 +9,6 @@ from policies.runbook import Runbook
 from policies.yaml_tree import Document, Path
 
 _ROLE: Final = "role:"
-_CODE: Final = "role_unheld"
 
 
 def unheld_roles(delegation: Delegation, document: Document, runbook: str) -> Iterator[Problem]:
@@ -62,5 +61,5 @@ def _unheld(
 def _said(document: Document, at: Path, role: str, else_: str) -> Problem:
     """Make an error of it where ``else_`` says what comes of it, and a warning where others have a role."""
     message = f"nobody has the role {role} (principals in delegation.yaml)" + (f": {else_}" if else_ else "")
-    problem = document.problem(at, message, _CODE)
+    problem = document.problem(at, message, "role_unheld")
     return problem if else_ else problem.as_warning()
