@@ -134,16 +134,22 @@ def offers(task: Task, plan: Plan, moment: Moment) -> tuple[Offer, ...]:
 
 
 def basis(task: Task, plan: Plan, moment: Moment) -> str:
-    """The digest of what a decision rests on: open intents, effects, verdicts, budgets, and what is offered.
+    """The digest of what a decision rests on: which stop it is, effects, verdicts, budgets, what is offered.
 
     No time is part of it, so that a page or an acknowledgement does not move it.
     """
+    stop = task.open_escalation or task.escalation
     return canonical.digest(
         {
+            "run": [task.run, task.runbook, task.version, task.target, task.pins.get("bundle")],
+            "stop": [stop.id, stop.reason, stop.code, stop.step] if stop is not None else None,
             "operations": [
                 [
                     o.id, o.status.value, o.settled.value if o.settled else None, o.known.value, o.word,
-                    [[a.number, a.outcome.value if a.outcome else None, a.grounded] for a in o.attempts],
+                    [
+                        [a.number, a.outcome.value if a.outcome else None, a.code, a.detail, a.grounded]
+                        for a in o.attempts
+                    ],
                 ]
                 for o in task.operations
             ],

@@ -18,11 +18,15 @@ _OPEN_TO_OTHERS: Final = 0o077
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One answer. A ``problem`` keeps something from working; a ``warning`` is not what it looks like."""
+    """One answer. A ``problem`` keeps something from working; a ``warning`` is not what it looks like.
+
+    ``waits``: a run stands still until somebody does what is next.
+    """
 
     verdict: Literal["ok", "warning", "problem"]
     what: str
     next: str = ""
+    waits: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """Fields as JSON."""
@@ -160,7 +164,8 @@ def _runs(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:  # noqa:
     from remit.standing import standing
 
     for one in standing(desk.ledger, desk.in_force):
-        yield Finding(verdict="problem" if one.stuck else "warning", what=one.what, next=one.next)
+        verdict: Literal["warning", "problem"] = "problem" if one.stuck else "warning"
+        yield Finding(verdict=verdict, what=one.what, next=one.next, waits=True)
 
 
 def _switch(desk: Desk, environ: Mapping[str, str]) -> Iterator[Finding]:  # noqa: ARG001

@@ -153,7 +153,8 @@ class Plan:
         """Everything for a terminal, what decides last."""
         if self.runbook is None:
             return [*self._open, self._verdict]
-        lines = [f"{self.runbook.ref} on {self.target}: {self.runbook.title}"]
+        on = f" on {self.target}" if self.target else ""
+        lines = [f"{self.runbook.ref}{on}: {self.runbook.title}"]
         if self.task is not None:
             lines += [f"  resource       {r}" for r in self.task.resources]
             lines += [

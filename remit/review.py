@@ -1,7 +1,9 @@
 """What reviewers of a runbook ask: can it be run safely, what may it do, what would a change let it do."""
 
-from collections.abc import Collection, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from policies.approval import PRINCIPALS, document, read_principals
@@ -25,13 +27,15 @@ from policies.lint import lint
 from policies.lint.people import unheld_roles, untold_levels
 from policies.loader import Loaded
 from policies.runbook import Runbook
+from policies.yaml_tree import MAX_BYTES
 from remit.desk import LEAK, REUSED, Change, Desk
-from remit.folder import Folder
+from remit.folder import CONNECTORS, Folder
 from remit.toolbox import approved, registry_of
 from state import canonical
 from tools.errors import SetupError
 from tools.scrub import Scrubber
 
+_TOOL_NAME: Final = re.compile(r"\bname:\s*[\"']?([a-z][a-z0-9_.-]*)")
 _AROUND: Final = ("contracts", "connectors", "sources", "catalog", "addresses")
 
 
@@ -87,7 +91,35 @@ def lint_folder(
             found = lint(book.value, folder.contracts, book.document)
             problems += [folder.placed(p, book.path) for p in found]
             problems += _of_roles(folder, ref, book)
-    return problems
+    return _in_order(_without_echo(folder, problems))
+
+
+def _without_echo(folder: Folder, problems: Sequence[Problem]) -> list[Problem]:
+    """The same without tools that are unknown only because their connector's file is broken: that is told."""
+    files = {p.file for p in folder.problems if Path(p.file).parts[0] == CONNECTORS and not p.warning}
+    missing = {name: file for file in files for name in _named_tools(folder.settings.desk / file)}
+    echoes = {p: missing[tool] for p in problems if (tool := _unknown_tool(p)) in missing}
+    kept = [p for p in problems if p not in echoes]
+    told = {*echoes.values()} - {p.file for p in kept}
+    return [p for p in folder.problems if p.file in told] + kept
+
+
+def _unknown_tool(problem: Problem) -> str:
+    return problem.message.rpartition(" ")[2] if problem.code == "unknown_tool" else ""
+
+
+def _named_tools(file: Path) -> set[str]:
+    """What the tools of a connector's file that cannot be taken seem to be called."""
+    try:
+        return set(_TOOL_NAME.findall(file.read_text(encoding="utf-8", errors="replace")[:MAX_BYTES]))
+    except OSError:
+        return set()
+
+
+def _in_order(problems: Sequence[Problem]) -> list[Problem]:
+    """Problems file by file, those of a file in the order of its lines."""
+    files = {name: place for place, name in reversed(list(enumerate(p.file for p in problems)))}
+    return sorted(problems, key=lambda p: (files[p.file], p.line, p.column))
 
 
 def _of_roles(folder: Folder, ref: str, book: Loaded[Runbook]) -> list[Problem]:

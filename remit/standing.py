@@ -1,6 +1,6 @@
 """Which runs stand still or need somebody now: stuck, escalated, asking for a yes, or carried by nobody."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,6 +14,7 @@ from state.ledger.port import Ledger, Query, RunInfo, Worker
 from state.ledger.stuck import STUCK
 
 _ASKS: Final = frozenset({"live/escalated", "live/waiting_human"})
+_NOT_CARRIED: Final = frozenset({STUCK, *_ASKS})
 _WAITED_S: Final = 5.0  # a worker that is there takes up what is due within seconds
 
 
@@ -51,6 +52,14 @@ def _of_nobody(info: RunInfo, view: InForce) -> Standing:
         next=f"remit esc abort {info.run}, as {' or '.join(who) or 'somebody who approves'}",
         stuck=True,
     )
+
+
+def uncarried(ledger: Ledger, infos: Iterable[RunInfo]) -> Iterator[Standing]:
+    """Say which of those runs are held by a worker that is dead, gone or silent, or are due and not taken."""
+    held = [info for info in infos if info.row.ended_at is None and info.row.lane not in _NOT_CARRIED]
+    if held:
+        workers, now = {worker.id: worker for worker in ledger.workers()}, ledger.now()
+        yield from (found for info in held if (found := _of(info, workers, now)) is not None)
 
 
 def _of(info: RunInfo, workers: dict[str, Worker], now: str) -> Standing | None:

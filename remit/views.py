@@ -51,7 +51,7 @@ class Views:
                 raise _unknown(given) from None
         if len(wanted) < LEAST_DIGITS:
             raise UsageError(
-                f"{given[:40]} is too short for a run's id: at least {LEAST_DIGITS} characters",
+                f"{given[:40]!r} is too short for a run's id: at least {LEAST_DIGITS} characters",
                 code="unknown_run",
             )
         found = [i.run for i in self.runs(Query()) if i.run.startswith(wanted) or i.run.endswith(wanted)]

@@ -30,6 +30,10 @@ COMMANDS: Final = table(
             ),
             "not_stopped": ("What is to be started was not stopped.", "The message says what is."),
             "no_file": ("A file is not there, or cannot be read or written.", "Name another."),
+            "no_folder": (
+                "The new desk's folder cannot be made there: a file stands in its place, or it is not yours.",
+                "Name an empty folder of yours.",
+            ),
             "file_exists": ("A file is there already; none is overwritten.", "Name a new one."),
             "no_evidence": ("The file of evidence is empty.", "Write down what you saw."),
             "desk_exists": ("The folder is a desk already.", "Use it, or name another."),

@@ -69,7 +69,11 @@ EXITS: Final = table(
         "2": Reason(
             does="Does nothing.", see="Wrong usage, or a file that lint refuses.", do="See the message."
         ),
-        "3": Reason(does="Leaves the run waiting.", see="Escalated to a human.", do="`remit esc show`."),
+        "3": Reason(
+            does="Leaves the run waiting.",
+            see="Escalated to a human; of `doctor`: some run needs somebody.",
+            do="`remit esc show`.",
+        ),
         "4": Reason(
             does="Does nothing.", see="Nobody known is asking.", do="`--as`, or have yourself added."
         ),

@@ -22,7 +22,7 @@ _Effect = Annotated[
     typer.Option("--effect", metavar="OP=WORD", help="Your word: applied, not_applied or unknown."),
 ]
 _Evidence = Annotated[Path | None, typer.Option("--evidence", metavar="FILE", help="What you rest it on.")]
-_Why = Annotated[str, typer.Option("--why", help="The reason, for the record.")]
+_Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for the record.")]
 _Detach = Annotated[
     bool, typer.Option("--detach", "-d", help="Do not carry the run on; leave it to a worker.")
 ]

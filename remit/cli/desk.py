@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from remit.cli.door import OK, USAGE, Door, command
+from remit.cli.door import ESCALATED, OK, USAGE, Door, command
 from remit.errors import DeskError, UsageError
 from state.wording import count_text
 
@@ -25,7 +25,9 @@ def add_to(app: typer.Typer) -> None:
 
 def init(
     door: Door,
-    folder: Annotated[Path, typer.Argument(metavar="[DIR]", help="The new desk's folder.")] = Path(),
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="[DIR]", help="The new desk's folder (else --desk, else here).")
+    ] = None,
 ) -> int:
     """Make a desk that works at once: you are its operator, oncall and owner, and it approves itself."""
     from policies.proof.prover import Depth
@@ -34,7 +36,7 @@ def init(
     from remit.proving.spread import AT_ONCE
     from remit.settings import FILE, load
 
-    folder = folder.absolute()
+    folder = _new(door, folder)
     if (folder / FILE).exists():
         raise DeskError(f"{folder} is a desk already", code="desk_exists", hint="remit doctor")
     user = os_user()
@@ -45,7 +47,12 @@ def init(
         raise UsageError(
             f"{folder} holds {taken[0]} already", code="file_exists", hint="name an empty folder"
         )
-    _write(folder, files)
+    try:
+        _write(folder, files)
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename or folder}: {error.strerror}", code="no_folder", hint="name a folder of yours"
+        ) from error
     desk = Desk.open(load(folder))
     try:
         done = desk.approve(
@@ -73,15 +80,28 @@ def init(
     return OK
 
 
+def _new(door: Door, given: Path | None) -> Path:
+    """Where the new desk goes; UsageError where two places are named, or something else is there."""
+    if given is not None and door.desk_given is not None and given.absolute() != door.desk_given.absolute():
+        raise UsageError(
+            f"{given} or {door.desk_given}?", code="usage", hint="name the new desk's folder once"
+        )
+    folder = (given or door.desk_given or Path()).absolute()
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f"{folder} is a file", code="no_folder", hint="name an empty folder")
+    return folder
+
+
 def doctor(door: Door) -> int:
     """Say what is wrong with this desk, or soon will be; no target is touched."""
     from remit.doctor import examine
 
     found = examine(door.settings())
     problems = sum(f.verdict == "problem" for f in found)
+    code = USAGE if problems else ESCALATED if any(f.waits for f in found) else OK
     if door.json:
         door.data({"well": not problems, "findings": [f.as_json() for f in found]})
-        return USAGE if problems else OK
+        return code
     for finding in found:
         door.text(_MARKS[finding.verdict] + finding.what.replace("\n", "\n           "))
         if finding.next:
@@ -89,7 +109,7 @@ def doctor(door: Door) -> int:
     warnings = sum(f.verdict == "warning" for f in found)
     counted = f"{count_text(problems, 'problem')}, {count_text(warnings, 'warning')}"
     door.say(counted if problems or warnings else "all is well")
-    return USAGE if problems else OK
+    return code
 
 
 def _principal_name(user: str) -> str:

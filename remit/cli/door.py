@@ -7,6 +7,7 @@ import functools
 import inspect
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+import typer.core
 
 from remit.errors import DoorError, RefusedError, UsageError
 from state.wording import WIDTH, wrapped
@@ -35,6 +37,7 @@ REFUSED: Final = 5
 CONFLICT: Final = 6
 STILL_RUNNING: Final = 7
 ENDED_OTHERWISE: Final = 8
+_CODED: Final = re.compile(r" \[[a-z_]+\]$")
 
 
 @dataclass
@@ -175,7 +178,8 @@ def report(error: DoorError, *, as_json: bool) -> int:
         print(_shown_json({"error": body}), file=sys.stderr)
         return error.exit_code
     first, *more = str(error).splitlines() or [""]
-    lines = wrapped(f"remit: {first} [{error.code}]", columns())
+    code = "" if _CODED.search(first) else f" [{error.code}]"  # a file's problem ends in its own
+    lines = wrapped(f"remit: {first}{code}", columns())
     lines += [*more, *([error.not_done] if error.not_done else [])]
     if error.hint:
         lines.append(f"next: {error.hint}")
@@ -220,6 +224,18 @@ def common(
     context.obj = Door(desk_given=desk, as_given=as_, json=json_, no_input=no_input)
 
 
+_RAW_TYPE: Final = re.compile(r"^(  [^-\s].*?)( <[a-z\[\]]+>)", re.MULTILINE)
+
+
+class _Command(typer.core.TyperCommand):
+    """A command whose help names arguments as they are called here, without the parser's types."""
+
+    def get_help(self, ctx: Any) -> str:
+        """Help as text."""
+        text = _RAW_TYPE.sub(lambda found: found[1] + " " * len(found[2]), super().get_help(ctx))
+        return text.replace("[[", "[").replace("]...]...", "]...").replace("]]", "]")
+
+
 def command(app: typer.Typer, name: str) -> Callable[[Callable[..., int | None]], Callable[..., int | None]]:
     """Register a function, whose first parameter is the ``door``, as a command with the common options."""
 
@@ -239,7 +255,7 @@ def command(app: typer.Typer, name: str) -> Callable[[Callable[..., int | None]]
                 door.close()
 
         _sign(called, function)
-        app.command(name)(called)
+        app.command(name, cls=_Command)(called)
         return function
 
     return register

@@ -34,12 +34,13 @@ def add_to(app: typer.Typer) -> None:
 
 def list_(door: Door) -> int:
     """List what waits for a human, the longest first."""
-    from remit.cli.runs import age, views_of
+    from remit.cli.runs import age, say_uncarried, views_of
     from state.ledger.port import Query
 
     views = views_of(door)
     lanes = ("live/escalated", "live/stuck", "live/waiting_human")
-    infos = [info for info in views.as_folded(views.runs(Query(live=True))) if info.row.lane in lanes]
+    live = views.as_folded(views.runs(Query(live=True)))
+    infos = [info for info in live if info.row.lane in lanes]
     infos.reverse()
     if door.json:
         door.data([_waiting(views, info) for info in infos])
@@ -63,6 +64,7 @@ def list_(door: Door) -> int:
     door.table(("ESCALATION", "SEVERITY", "REASON", "RUNBOOK", "TARGET", "AGE", "SEEN BY"), rows)
     if not rows:
         door.say("nothing waits for a human")
+    say_uncarried(door, live)
     return OK
 
 
@@ -118,11 +120,12 @@ def shown_basis(door: Door, esc: str) -> str:
     if door.json:
         door.data(packet)
         return str(packet.get("basis", ""))
-    door.text(packet_text(packet, now=door.desk().ledger.now(), width=columns()))
+    over = _over(shown.task, str(packet.get("id")))
+    door.text(packet_text(packet, now=door.desk().ledger.now(), width=columns(), over=over))
     if shown.task.unsound:
         door.say(f"next: remit esc abort --raw {shown.task.run}")
-    else:
-        _say_whether_open(door, shown.task, str(packet.get("id")))
+    elif over:
+        door.say(f"next: remit runs show {shown.task.run}")
     return str(packet.get("basis", ""))
 
 
@@ -138,16 +141,15 @@ def _show_asked(door: Door, shown: "Shown", row: "dict[str, Any]") -> None:
         door.text(*wrapped(line, columns(), hang=12))
 
 
-def _say_whether_open(door: Door, task: "Task", name: str) -> None:
-    """Say of an escalation that is not open any more who decided it, when, and how."""
-    if task.open_escalation is not None and task.open_escalation.id == name:
-        return
+def _over(task: "Task", name: str) -> str:
+    """Why nothing can be decided on an escalation any more: who decided it, when, and how; else empty."""
+    if task.unsound or (task.open_escalation is not None and task.open_escalation.id == name):
+        return ""
     decision = next((e.decision for e in task.escalations if e.id == name), None)
     if decision is None:
-        door.say("it is not open any more")
-        return
+        return "OVER: it is not open any more, and nothing can be decided"
     why = f", because: {decision.reason}" if decision.reason else ""
-    door.say(f"decided already, by {decision.by} at {decision.at[:19]}Z: {decision.choice}{why}")
+    return f"DECIDED already, by {decision.by} at {decision.at[:19]}Z: {decision.choice}{why}"
 
 
 def ack(door: Door, esc: _Esc) -> int:

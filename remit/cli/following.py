@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _LEAVE_WITHIN_S: Final = 60.0
 _LOOK_EVERY_S: Final = 0.2
 _CHECK_WIDTH: Final = 28
+# Where every send is used up, looking again leads here again.
+_WANTS_A_SEND: Final = frozenset({"retries_exhausted", "writes_exhausted"})
 _HANG: Final = 11  # under what a line of a record says
 
 
@@ -107,8 +109,15 @@ def _next(task: "Task", packet: dict[str, Any]) -> str:
     """The command of the first option that can be taken now; the packet itself has just been printed."""
     if task.unsound:
         return f"remit esc abort --raw {task.run}"
-    options = [option["cli"] for option in packet.get("options", ()) if option["allowed"] and option["cli"]]
-    return options[0] if options else f"remit esc show {task.run}, later: nothing can be decided yet"
+    options = {o["id"]: o["cli"] for o in packet.get("options", ()) if o["allowed"] and o["cli"]}
+    reason = task.open_escalation.reason if task.open_escalation is not None else ""
+    if reason in _WANTS_A_SEND and "retry_once" in options:
+        return options["retry_once"]
+    return (
+        next(iter(options.values()))
+        if options
+        else f"remit esc show {task.run}, later: nothing can be decided yet"
+    )
 
 
 def _say_rejection(door: Door, task: "Task") -> bool:

@@ -84,7 +84,8 @@ def verify(
 
 def _must_be_there(file: Path) -> None:
     if not file.is_file():
-        raise UsageError(f"there is no file {file}", code="no_file")
+        what = f"{file} is a folder, not an export" if file.is_dir() else f"there is no file {file}"
+        raise UsageError(what, code="no_file", hint="remit ledger export FILE writes one")
 
 
 def _held_against(older: Path, records: "Iterable[Record]", *, only: str | None = None) -> "Comparison":

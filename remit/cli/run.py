@@ -42,7 +42,9 @@ def run(
     delivery: Annotated[
         str | None, typer.Option("--delivery", metavar="ID", help="Asked once under this id.")
     ] = None,
-    ref: Annotated[str, typer.Option("--ref", help="Where it comes from, for the record.")] = "",
+    ref: Annotated[
+        str, typer.Option("--ref", metavar="TEXT", help="Where it comes from, for the record.")
+    ] = "",
 ) -> int:
     """Ask for a task and see it carried out: by a phrase ("restart shop in prod"), or by id and -i."""
     from remit.cli.following import conclude, follow

@@ -11,11 +11,13 @@ from remit.cli.door import OK, STILL_RUNNING, Door, columns, command
 from state.wording import count_text, wrapped
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from remit.views import Views
     from state.ledger.port import RunInfo
 
 _Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, or eight characters of its end.")]
-_Why = Annotated[str, typer.Option("--why", help="The reason, for the record.")]
+_Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for the record.")]
 _LOOK_EVERY_S: Final = 0.3
 _SHOWN: Final = 20
 _HANG: Final = 11
@@ -48,9 +50,9 @@ def list_(
         str | None, typer.Option("--target", metavar="NAME", help="Only on this target.")
     ] = None,
     state: Annotated[
-        str | None, typer.Option("--state", help="Only ended so: completed, rejected ...")
+        str | None, typer.Option("--state", metavar="STATE", help="Only ended so: completed, rejected ...")
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = _SHOWN,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, metavar="COUNT", help="How many.")] = _SHOWN,
 ) -> int:
     """List runs, those that need a human first, then newest first."""
     from state.ledger.port import Query
@@ -83,6 +85,7 @@ def list_(
         door.say("no runs" + ("" if all_ or live else " yet"), 'next: remit run "..."; remit runbook list')
     elif not all_ and len(found) == limit:
         door.say(f"the newest {limit}; all with --all")
+    say_uncarried(door, found)
     return OK
 
 
@@ -113,13 +116,16 @@ def show(door: Door, run: _Run) -> int:
     for asked in asked_of(shown.task)[-1:]:
         door.text(*wrapped(f"  asks     for a yes: {asked.summary}", columns(), hang=_HANG))
         door.say(f"next: {confirm_command(shown.task.run)}")
+    say_uncarried(door, [door.desk().ledger.info(shown.task.run)])
     return OK
 
 
 def watch(
     door: Door,
     run: _Run,
-    timeout: Annotated[float | None, typer.Option("--wait-timeout", min=0, metavar="SECONDS")] = None,
+    timeout: Annotated[
+        float | None, typer.Option("--wait-timeout", min=0, metavar="SECONDS", help="Watch at most so long.")
+    ] = None,
 ) -> int:
     """Follow a run that a worker carries until it has ended or waits for a human; exits as it stands."""
     from remit.cli.following import conclude, exit_code
@@ -201,6 +207,17 @@ def unpause(door: Door, run: _Run, why: _Why = "") -> int:
     from remit.cli.signals import send
 
     return send(door, run, "unpause", {"reason": why})
+
+
+def say_uncarried(door: Door, infos: "Sequence[RunInfo]") -> None:
+    """Say of runs that nobody carries that it is so, and how they go on."""
+    from remit.standing import uncarried
+
+    found = list(uncarried(door.desk().ledger, infos))
+    for one in found:
+        door.say(*wrapped(one.what, columns(), hang=2))
+    if found:
+        door.say(f"next: {found[0].next}")
 
 
 def views_of(door: Door) -> "Views":

@@ -25,9 +25,12 @@ def stop(
     door: Door,
     runbook: _Runbook = None,
     resource: _Resource = None,
-    why: Annotated[str, typer.Option("--why", help="The reason, for the record.")] = "",
+    why: Annotated[str, typer.Option("--why", metavar="TEXT", help="The reason, for the record.")] = "",
     wait: Annotated[
-        float, typer.Option("--wait", min=0, max=600, help="Seconds to wait for writes in flight.")
+        float,
+        typer.Option(
+            "--wait", min=0, max=600, metavar="SECONDS", help="Seconds to wait for writes in flight."
+        ),
     ] = 10.0,
 ) -> int:
     """Hold back every write from now on; reading, settling and telling go on."""
@@ -100,7 +103,8 @@ def start(door: Door, runbook: _Runbook = None, resource: _Resource = None) -> i
         raise UsageError(
             f"not stopped: {scope!r:.120}",
             code="not_stopped",
-            hint="; ".join(f"remit start{_of(stop)}" for stop in left) or "nothing is stopped here",
+            not_done="nothing was done" if left else "nothing was done: nothing is stopped here",
+            hint="; ".join(f"remit start{_of(stop)}" for stop in left),
         )
     if door.json:
         door.data({"scope": scope, "lifted": lifted, "still_stopped": left})

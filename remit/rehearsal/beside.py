@@ -10,7 +10,7 @@ from policies.errors import Problem
 from policies.yaml_tree import Document, Path
 from remit.rehearsal.file_rules import STATUSES, faults_of, listed
 from remit.rehearsal.form import FaultForm
-from remit.rehearsal.mishaps import HEALTHY
+from remit.rehearsal.mishaps import DEFINITE, HEALTHY
 from remit.rehearsal.play import Scene
 from remit.rehearsal.stage import Stage
 
@@ -138,6 +138,13 @@ class Beside:
             yield self._unknown((*path, "target"), "service", fault.target, services)
         if fault.kind == "flap" and not (about_services and services):
             yield self._problem((*path, "kind"), "only a service flaps", "not_allowed")
+        if (
+            fault.kind in DEFINITE
+            and fault.tool in self.stage.targets
+            and not self.stage.definite(fault.tool, fault.kind)
+        ):
+            message = f"no answer of {fault.tool} says {fault.kind}: its connector lists none under answers"
+            yield self._problem((*path, "kind"), message, "not_allowed")
         if fault.kind == "status" and not self.stage.speaks_http(fault.tool):
             yield self._problem(
                 (*path, "kind"), f"{fault.tool} is answered by no HTTP status here", "not_allowed"

@@ -18,6 +18,7 @@ from tools.sim.faults import Fault
 HEALTHY: Final = "healthy"
 WELL: Final = 200
 _SUPERVISOR_FAULTS: Final = {"refused": (10, "BAD_NAME"), "not_applied": (6, "SHUTDOWN_STATE")}
+DEFINITE: Final = frozenset(_SUPERVISOR_FAULTS)  # kinds that only an answer which the contract lists can say
 _RUNS: Final = ("RUNNING", "STARTING", "BACKOFF")
 
 
@@ -144,6 +145,11 @@ class Mishaps:
             body = xmlrpc.client.dumps(xmlrpc.client.Fault(code, text), methodresponse=True)
             self._stage.wire.answer = HttpAnswer(status=200, headers={}, body=body.encode())
             self.say(f"fault: {form.tool} is answered with fault {code}: {text}")
+        elif kind in DEFINITE and form.tool in self._stage.targets:
+            status = self._stage.definite(form.tool, kind)
+            assert status is not None  # noqa: S101 - the reader of the file has asked
+            self._stage.wire.answer = HttpAnswer(status=status, headers={}, body=b"")
+            self.say(f"fault: {form.tool} is answered with {status}: {kind}")
         else:
             self._stage.world.faults.add(Fault(tool=form.tool, kind=kind, delay_ms=form.delay_ms or 0))
             self.say(f"fault: {kind} meets a call of {form.tool}")

@@ -8,7 +8,7 @@ from typing import Any, Final
 from policies.call import Reply
 from policies.catalog import Catalog
 from policies.connector import Connector
-from policies.contract import Effect, ToolContract
+from policies.contract import DedupeKind, Effect, ToolContract
 from remit.rehearsal.form import ServiceAs, WorldForm
 from remit.rehearsal.stand_in import Shelf, StandIn
 from state import canonical
@@ -16,9 +16,11 @@ from tools.adapters.catalog import catalog_tool
 from tools.adapters.http_connector import connector_tools
 from tools.adapters.http_get import http_get
 from tools.adapters.supervisor import supervisor_tools
+from tools.answers import PRECONDITION_FAILED
 from tools.http_client import MAX_BODY_BYTES, HttpAnswer, HttpFailure, HttpRequest
 from tools.port import Tool
 from tools.secrets import Secret
+from tools.sim.faults import STATUS
 from tools.sim.modelled import ModelledTarget
 from tools.sim.supervisor import Process
 from tools.sim.world import SimTool, World
@@ -124,6 +126,13 @@ class Stage:
     def speaks_http(self, tool: str) -> bool:
         """Whether a call of the tool is answered with an HTTP status that a test can name."""
         return tool == "http.get" or tool in self.targets
+
+    def definite(self, tool: str, kind: str) -> int | None:
+        """The status by which a target says ``kind`` (refused, not_applied); None where it has none."""
+        contract = self.contracts[tool]
+        means_moved = {PRECONDITION_FAILED} if contract.dedupe.kind is DedupeKind.CONDITIONAL_WRITE else set()
+        listed = sorted({*getattr(contract.answers, kind)} - means_moved)
+        return STATUS[kind] if STATUS[kind] in listed else next(iter(listed), None)
 
     def prepare(self, tool: str, arguments: dict[str, Any]) -> None:
         """Let whatever a call reads or changes show what the world says, before the call is made."""

@@ -27,8 +27,10 @@ def _late(says: str) -> Word:
 WORDS: Final[Mapping[str, Word]] = MappingProxyType(
     {
         "not_sent": Word(says="nobody is reached, and nothing is applied"),
-        "not_applied": Word(says="a definite answer that it was not applied: 503, of a supervisor fault 6"),
-        "refused": Word(says="a definite refusal: 422, of a supervisor fault 10"),
+        "not_applied": Word(
+            says="a definite answer that nothing was applied, as the connector lists it (supervisor: fault 6)"
+        ),
+        "refused": Word(says="a definite refusal, as the connector lists it (supervisor: fault 10)"),
         "forbidden": Word(says="403: the credential is not taken"),
         "error_before": Word(says="500, and nothing is applied"),
         "error_after": Word(says="it is applied, and then 500"),

@@ -112,7 +112,7 @@ class _Reader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self.line = 0
+        self.line = 1
         self._count, self._digest = 0, hashlib.sha256()
         self._last: dict[str, Any] | None = None
         self._problem: str | None = None

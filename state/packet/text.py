@@ -42,9 +42,12 @@ class _Page:
 _FORMS: Final = ((1, 3), (2, 3), (2, 2), (4, 2), (4, 1), (8, 1))  # share, lines
 
 
-def packet_text(packet: Mapping[str, Any], *, now: str | None = None, width: int = WIDTH) -> str:
+def packet_text(
+    packet: Mapping[str, Any], *, now: str | None = None, width: int = WIDTH, over: str = ""
+) -> str:
     """The packet for a terminal, with ages as of ``now`` (else as of when it was written).
 
+    ``over``: why nothing can be decided any more; it then stands first, and no option with its command does.
     No control character comes through. Where all does not fit into MAX_LINES of WIDTH (more lines of a
     narrower terminal), the lists are shortened; the top and the options never are.
     """
@@ -54,8 +57,9 @@ def packet_text(packet: Mapping[str, Any], *, now: str | None = None, width: int
     for share, rows in _FORMS:
         page = _Page(width=width, share=share, lines=rows, later_s=later_s)
         clean = _clean(packet)
-        body = _raw(clean, page) if clean.get("raw") else _parts(clean, page)
-        lines = [*_top(clean, page, told_age=now is not None), *body]
+        body = _raw(clean, page) if clean.get("raw") else _parts(clean, page, options=not over)
+        head = wrapped(_clean(over), width, hang=2) if over else []
+        lines = [*head, *_top(clean, page, told_age=now is not None), *body]
         if len(lines) <= most:
             break
     return "\n".join(lines[:most])
@@ -84,7 +88,7 @@ def _top(packet: Mapping[str, Any], page: _Page, *, told_age: bool) -> Iterator[
         yield from wrapped(line, page.width, hang=4)
 
 
-def _parts(packet: Mapping[str, Any], page: _Page) -> Iterator[str]:
+def _parts(packet: Mapping[str, Any], page: _Page, *, options: bool) -> Iterator[str]:
     where, state = packet["where"], packet["state"]
     code = f" ({where['code']})" if where.get("code") else ""
     yield from _titled("Where", f"{where['runbook']}, step {where['step']}, {where['reason']}{code}", page)
@@ -101,8 +105,9 @@ def _parts(packet: Mapping[str, Any], page: _Page) -> Iterator[str]:
     yield from _section("Claims", _claims_beside(packet), "claims", _claim, page)
     yield from _titled("Budgets", _budgets(packet["budgets"]), page)
     yield from _request(packet, page)
-    yield "Options"
-    for option in packet["options"]:
+    if options:
+        yield "Options"
+    for option in packet["options"] if options else ():
         yield from _option(option, page)
 
 

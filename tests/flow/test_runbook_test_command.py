@@ -66,6 +66,36 @@ def test_every_shipped_runbook_has_tests_and_passes_them(folder, capsys):
     assert len(results) > 9
 
 
+@pytest.mark.parametrize(("kind", "status"), [("refused", 409), ("not_applied", 423)])
+def test_a_definite_answer_is_one_that_the_connector_lists(tmp_path, capsys, kind, status):
+    for name in ("runbook.yaml", "connector.yaml", "runbook.test.yaml"):
+        shutil.copy(RUNBOOKS / "quota-raise" / name, tmp_path / name)
+    connector, test = tmp_path / "connector.yaml", tmp_path / "runbook.test.yaml"
+    written = connector.read_text()
+    answers = "refused: [400, 404, 422], not_applied: [429, 503]"
+    assert answers in written
+    head = test.read_text().partition("cases:\n")[0]
+    ends = {"refused": "refused", "not_applied": "retries_exhausted"}[kind]
+    case = {
+        "name": kind,
+        "fault": {"tool": "quota.raise", "kind": kind, "times": "always"},
+        "expect": {"state": "escalated", "reason": ends, "effects": {}},
+    }
+    test.write_text(f"{head}cases:\n  - {json.dumps(case)}\n")
+    connector.write_text(written.replace(answers, "refused: [409], not_applied: [423]"))
+    rehearsal = read_rehearsal(test, Tools())
+    story = play(rehearsal.scenes[0]).events
+    assert f"answered with {status}" in " ".join(event.what for event in story)
+    code, results, _ = rehearsed(capsys, tmp_path)
+    assert [r["differences"] for r in results] == [[]]
+    assert code == 0
+    other = {"refused": "not_applied: [423]", "not_applied": "refused: [409]"}[kind]
+    connector.write_text(written.replace(answers, other))
+    code, _, said = rehearsed(capsys, tmp_path)
+    assert code == 2
+    assert f"no answer of quota.raise says {kind}" in " ".join(said.split())
+
+
 def test_the_sample_and_a_new_runbook_pass_theirs(tmp_path, capsys, monkeypatch):
     assert run(["init", str(tmp_path / "d"), "--json"]) == 0
     monkeypatch.chdir(tmp_path / "d")

@@ -1,6 +1,7 @@
 """What ``remit runbook lint`` says of a file that does not load, with and without its id."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -93,3 +94,25 @@ def test_a_role_that_nobody_has_is_told(folder, capsys, path):
     assert "nobody has the role sre" in problem["message"]
     assert message in problem["message"]
     assert run(["runbook", "approve", "--all", "--yes"]) == approval
+
+
+def test_a_broken_connector_is_told_alone_and_in_the_order_of_its_lines(folder, capsys):
+    shipped = Path(__file__).parents[3] / "runbooks" / "quota-raise"
+    for kind, name in (("connectors", "connector.yaml"), ("runbooks", "runbook.yaml")):
+        text = (shipped / name).read_text().replace("${QUOTA_URL}", "http://127.0.0.1:9")
+        (folder / kind / f"quota-{name}").write_text(text.replace("effect: read", "effect: reads"))
+    file = folder / "connectors" / "quota-connector.yaml"
+    file.write_text(file.read_text().replace("timeout:", "timeuot:"))
+    delegation = folder / "delegation.yaml"
+    delegation.write_text(
+        delegation.read_text()
+        .replace("delegate:\n", "delegate:\n  - runbook: quota-raise@1\n    mode: delegated\n"
+                 '    request: [operator]\n    decide: [oncall]\n    target: "{inputs.account}"\n'
+                 '    targets: ["acc-*"]\n    resources: {"acc-*": ["quota/*"]}\n')
+    )  # fmt: skip
+    for given in ((), ("quota-raise",)):
+        code, _, problems = linted(capsys, *given)
+        assert code == 2
+        assert {p["file"] for p in problems} == {"connectors/quota-connector.yaml"}, given
+        assert len(problems) > 1
+        assert [p["line"] for p in problems] == sorted(p["line"] for p in problems)
