@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -46,7 +47,8 @@ class Stage:
         self._household = household
         self._out = sys.stderr if quiet_stdout else sys.stdout
         terminal = Console(file=self._out).is_terminal
-        self.console = Console(file=self._out, highlight=False, width=None if terminal else WIDTH)
+        told = terminal or os.environ.get("COLUMNS", "").isdigit()
+        self.console = Console(file=self._out, highlight=False, width=None if told else WIDTH)
         self.desk: Path | None = None  # where commands are typed
         self.env: dict[str, str] = {}
         self.checks: list[tuple[str, Check]] = []

@@ -147,17 +147,20 @@ class Door:
 
 
 def columns() -> int:
-    """How wide lines may be: the terminal's width, WIDTH where what is said goes to a file or pipe."""
-    return shutil.get_terminal_size((WIDTH, 24)).columns if sys.stdout.isatty() else WIDTH
+    """How wide lines may be: COLUMNS, else the terminal's width, WIDTH for what goes to a file or pipe."""
+    told = sys.stdout.isatty() or os.environ.get("COLUMNS", "").isdigit()
+    return shutil.get_terminal_size((WIDTH, 24)).columns if told else WIDTH
 
 
 def _stack(rows: Iterable[Sequence[str]]) -> None:
-    """Print rows that are too wide for columns: the first cell alone, the others below it."""
-    for first, *others in rows:
+    """Print rows that are too wide for columns: the first cell alone, the others below it, in columns too."""
+    firsts, rest = zip(*((first, [cell or "-" for cell in others]) for first, *others in rows), strict=True)
+    widths = [max(map(len, column)) for column in zip(*rest, strict=True)]
+    for first, cells in zip(firsts, rest, strict=True):
         print(first)
-        rest = "  ".join(cell for cell in others if cell)
-        for line in wrapped(f"  {rest}", columns(), hang=2):
-            print(line)
+        line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True))
+        for part in wrapped(f"  {line}", columns(), hang=4):
+            print(part)
 
 
 def plain(line: str) -> str:

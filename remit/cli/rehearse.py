@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from remit.cli.door import ENDED_OTHERWISE, OK, Door
+from remit.cli.door import ENDED_OTHERWISE, OK, Door, columns
 from remit.errors import DeskError, UsageError
-from state.wording import count_text
+from state.wording import count_text, wrapped
 
 if TYPE_CHECKING:
     from remit.rehearsal.reading import Tools
@@ -50,7 +50,7 @@ def rehearse_files(
         for result in rehearse(rehearsal, only=case or ""):
             results.append(result)
             if not door.json:
-                door.text(*result.lines())
+                door.text(*(part for line in result.lines() for part in wrapped(line, columns(), hang=6)))
     if not results:
         raise UsageError(f"no case is called {(case or '')[:60]!r}", code="usage")
     failed = sum(not result.passed for result in results)

@@ -5,15 +5,17 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from remit.cli.door import ESCALATED, OK, REFUSED, Door, command
+from remit.cli.door import ESCALATED, OK, REFUSED, Door, columns, command
 from remit.cli.ignored import say_ignored
 from remit.errors import UsageError
+from state.wording import wrapped
 
 if TYPE_CHECKING:
     from remit.bootstrap import App
     from remit.intake.requests import Intake, Proposed, Request
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,62}(@[0-9]{1,7})?")
+_HANG: Final = 17  # under what a line of a plan says
 _What = Annotated[list[str], typer.Argument(metavar="REQUEST...", help="A phrase, or a runbook's id.")]
 _Inputs = Annotated[list[str] | None, typer.Option("--input", "-i", metavar="NAME=VALUE", help="An input.")]
 _Criteria = Annotated[
@@ -84,7 +86,7 @@ def plan(door: Door, what: _What, input_: _Inputs = None, criterion: _Criteria =
     if door.json:
         door.data(made.as_json())
     else:
-        door.text(*made.lines)
+        door.text(*(part for line in made.lines for part in wrapped(line, columns(), hang=_HANG)))
     return OK if made.allowed else ESCALATED if made.outcome == "escalates" else REFUSED
 
 

@@ -177,6 +177,8 @@ class _Reader:
 
 
 def _parse(raw: bytes) -> dict[str, Any]:
+    if not raw:
+        raise _BrokenFileError("the file is empty")
     try:
         value = json.loads(raw)
     except (ValueError, RecursionError) as error:

@@ -70,7 +70,7 @@ def test_a_run_on_which_nobody_decides_is_told_and_aborted_by_who_approves(
 
 
 def test_who_approves_aborts_nothing_while_somebody_decides(house: kit.House) -> None:
-    run, _ = house.carry("orphaned", "decided", faults=FAULT)
+    run, _ = house.carry("orphaned", "orphan-decided", faults=FAULT)
     said = house.decide(run, "abort", by="sue")
     house.work(run)
     assert house.answer(run, said) == "not_a_decider"

@@ -43,13 +43,13 @@ def test_where_every_send_is_used_up_the_next_command_allows_one(
     for name, value in {"REMIT_DESK": str(desk), **kit.SECRETS}.items():
         monkeypatch.setenv(name, value)
     with kit.at_work(desk, target) as house:
-        run = stopped(house, desk, "used-up", [{"kind": "unavailable", "times": 2}])
+        run = stopped(house, desk, "stops-used-up", [{"kind": "unavailable", "times": 2}])
         assert house.packet(run)["where"]["reason"] == "retries_exhausted"
         (told,) = [line for line in capsys.readouterr().err.splitlines() if line.startswith("next: ")]
         assert told.startswith(f"next: remit esc retry {run}/esc-1 --basis ")
         assert remit(told.removeprefix("next: remit ").split()) == 0  # the target is well again
         assert house.task(run).closed == "completed"
-        assert house.effects("used-up") == [kit.GOAL]
+        assert house.effects("stops-used-up") == [kit.GOAL]
 
 
 def test_an_escalation_that_was_decided_says_so_first_and_offers_nothing(
@@ -57,7 +57,7 @@ def test_an_escalation_that_was_decided_says_so_first_and_offers_nothing(
 ) -> None:
     monkeypatch.setenv("REMIT_DESK", str(desk))
     with kit.at_work(desk, target) as house:
-        run = stopped(house, desk, "decided", [{"kind": "unavailable", "times": 2}])
+        run = stopped(house, desk, "stops-decided", [{"kind": "unavailable", "times": 2}])
         capsys.readouterr()
         assert remit(["esc", "show", run]) == 0
         assert f"remit esc abort {run}/esc-1" in capsys.readouterr().out
@@ -74,8 +74,8 @@ def test_an_escalation_that_was_decided_says_so_first_and_offers_nothing(
 def test_two_stops_never_share_a_basis(desk: Path, target: Target) -> None:
     with kit.at_work(desk, target) as house:
         faults = [{"kind": "unavailable", "times": 9}]
-        first, task = house.carry("stopping", "twin-a", faults=faults)
-        second, _ = house.carry("stopping", "twin-b", faults=faults)
+        first, task = house.carry("stopping", "stops-twin-a", faults=faults)
+        second, _ = house.carry("stopping", "stops-twin-b", faults=faults)
         seen = {house.packet(run)["basis"] for run in (first, second)}
         house.decide(first, "resume")
         again = house.follow(first)
@@ -96,7 +96,7 @@ def test_a_run_whose_worker_is_gone_is_told_wherever_runs_are_shown(
 ) -> None:
     monkeypatch.setenv("REMIT_DESK", str(desk))
     with kit.at_work(desk, target) as house:
-        run, own = house.submit("stopping", "left-behind"), house.engine.claimant
+        run, own = house.submit("stopping", "stops-left-behind"), house.engine.claimant
         gone = replace(own.identity.worker, id="w-gone")
         house.app.ledger.register(gone)
         holder = replace(own, identity=Identity(worker=gone, lock=-1)).take(run)
@@ -106,7 +106,7 @@ def test_a_run_whose_worker_is_gone_is_told_wherever_runs_are_shown(
             capsys.readouterr()
             assert remit(words) == 0
             said = " ".join(capsys.readouterr().err.split())
-            assert f"run {run} (stopping@1 on things/left-behind) is held by worker w-gone" in said
+            assert f"run {run} (stopping@1 on things/stops-left-behind) is held by worker w-gone" in said
             assert said.endswith("which is gone next: remit worker --drain")
         house.app.ledger.release(run, holder.epoch)
         assert house.follow(run).closed == "completed"
