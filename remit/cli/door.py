@@ -136,7 +136,7 @@ class Door:
         """Print rows in columns on stdout; the heads are left out when they go to a file or pipe."""
         cells = [[" ".join(plain("" if v is None else str(v)).split()) for v in row] for row in rows]
         shown = [list(heads), *cells] if sys.stdout.isatty() else cells
-        if not shown:
+        if not cells:
             return
         widths = [max(len(row[i]) for row in shown) for i in range(len(heads))]
         if sys.stdout.isatty() and sum(widths) + 2 * (len(widths) - 1) > columns():

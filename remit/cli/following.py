@@ -49,7 +49,8 @@ def follow(door: Door, app: "App", run: str, *, timeout_s: float | None = None, 
         thread = threading.Thread(target=work, name=f"run-{run}", daemon=True)
         thread.start()
         while thread.is_alive() and not leave.why:
-            thread.join(_LOOK_EVERY_S)
+            left_s = _LOOK_EVERY_S if until is None else until - time.monotonic()
+            thread.join(min(_LOOK_EVERY_S, max(0.0, left_s)))
             if until is not None and time.monotonic() >= until:
                 leave.now("the wait timed out")
         thread.join(_LOOK_EVERY_S)

@@ -1,4 +1,4 @@
-"""The one line that says that the files of a desk are not what is in force; nothing of them is executed."""
+"""What says that the files of a desk are not what is in force; nothing of them is executed."""
 
 from remit.cli.door import Door, columns
 from state.wording import wrapped
@@ -9,5 +9,5 @@ def say_ignored(door: Door, runbook: str | None = None) -> None:
     said = door.desk().ignored(runbook)
     if said:
         held = "what was approved last stays in force"
-        line = f"not approved, so it changes nothing: {'; '.join(said)}; {held} (next: remit runbook diff)"
+        line = f"ignored, for it is not approved: {'; '.join(said)}; {held} (next: remit runbook diff)"
         door.say(*wrapped(line, columns(), hang=2))
