@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from policies.approval import PRINCIPALS
-from remit.cli.door import ESCALATED, OK, REFUSED, USAGE, Door
+from remit.cli.door import ESCALATED, OK, REFUSED, USAGE, Door, columns
 from remit.cli.named import Ids, chosen
 from remit.cli.prove import Seconds, Watched, Workers, bounds, said
 from remit.errors import RefusedError, UsageError
+from state.wording import wrapped
 
 if TYPE_CHECKING:
     from remit.desk import Change, Desk, Done
@@ -55,7 +56,8 @@ def approve(
         return OK
     _refuse_flawed(desk, changes)
     if not door.json:
-        door.text(*(line for change in changes for line in _bound(desk, change)))
+        lines = (line for change in changes for line in _bound(desk, change))
+        door.text(*(part for line in lines for part in wrapped(line, columns(), hang=4)))
     with Watched(door) as watched:
         prover = desk.prover(
             depth=Depth.QUICK if quick else Depth.FULL, bounds=bounds(seconds, None, workers), show=watched

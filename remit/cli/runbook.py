@@ -1,5 +1,6 @@
 """``remit runbook``: write one, check it, see what it may do, and have it approved."""
 
+import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -127,7 +128,9 @@ def lint(door: Door, ids: Ids = None) -> int:
     sound = [
         ref
         for ref, book in folder.runbooks.items()
-        if (wanted is None or ref in wanted) and folder.name_of(book.path) not in flawed
+        if (wanted is None or ref in wanted)
+        and folder.name_of(book.path) not in flawed
+        and folder.contracts.keys() >= {*book.value.authority.tools}
     ]
     with Watched(door) as watched:
         broken, unfinished = counterexamples(folder, sound, desk.keep, show=watched)
@@ -136,7 +139,10 @@ def lint(door: Door, ids: Ids = None) -> int:
     if door.json:
         door.data([asdict(p) for p in problems])
     else:
-        door.text(*map(str, problems))
+        lines = [str(problem) for problem in problems]
+        if sys.stdout.isatty():  # whatever reads a pipe wants one line a problem
+            lines = [part for line in lines for part in wrapped(line, columns(), hang=4)]
+        door.text(*lines)
         door.say(
             f"{count_text(len(errors), 'error')}, {count_text(len(problems) - len(errors), 'warning')}"
             if problems
