@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ LEAVES = """
 import subprocess, sys
 def test_leaves_a_grandchild():
     subprocess.run([sys.executable, "-c",
-        "import subprocess; subprocess.Popen(['sleep', '20'], start_new_session=True,"
+        "import subprocess; subprocess.Popen(['sleep', '60'], start_new_session=True,"
         " stdin=-3, stdout=-3, stderr=-3)"], check=True)
 """
 
@@ -83,9 +84,10 @@ def test_leaves_a_grandchild():
 @pytest.mark.parametrize("options", [(), ("-n", "1")], ids=["alone", "under xdist"])
 def test_a_process_left_behind_fails_the_run(run, options):
     status, said = run(LEAVES, *options)
-    left = [line.strip() for line in said.splitlines() if line.strip().endswith(": sleep 20")]
+    left = [line.strip() for line in said.splitlines() if line.strip().endswith(": sleep 60")]
     for line in left:
-        os.kill(int(line.partition(":")[0]), 9)
+        with suppress(ProcessLookupError):
+            os.kill(int(line.partition(":")[0]), 9)
     assert "left running by the tests" in said
     assert len(left) == 1
     assert status == 1
