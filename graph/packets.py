@@ -130,7 +130,7 @@ def as_of(
 
     What was seen stands as it was seen, with its age; only what can be decided may have moved since.
     """
-    now = decisions.basis(task, plan, moment)
+    now = decisions.basis(task)
     options = [option_row(option_of(o, escalation, now)) for o in offers(task, plan, moment)]
     return {**packet, "options": options, "basis": now}
 

@@ -31,7 +31,7 @@ def enders(people: Principals | None, roles: Collection[str]) -> frozenset[str]:
 def undecidable(view: InForce, task: Task) -> bool:
     """Whether nobody holds a role that decides on the run."""
     pinned = task.pins.get("bundle")
-    if pinned not in view.history:
+    if pinned is None or pinned not in view.history:
         return False  # who decides is not known, and that is said elsewhere
     policy = view.pinned(pinned)
     now = view.policy(policy.runbook.ref) if policy.runbook.ref in view.runbooks else None

@@ -133,10 +133,11 @@ def offers(task: Task, plan: Plan, moment: Moment) -> tuple[Offer, ...]:
     return tuple(_OFFERS[choice](situation, does[choice]) for choice in CHOICES)
 
 
-def basis(task: Task, plan: Plan, moment: Moment) -> str:
-    """The digest of what a decision rests on: which stop it is, effects, verdicts, budgets, what is offered.
+def basis(task: Task) -> str:
+    """The digest of what a decision rests on: which stop it is, effects, verdicts, budgets.
 
-    No time is part of it, so that a page or an acknowledgement does not move it.
+    No time and no clock is part of it: a page, an acknowledgement or a wait that is over does not move it,
+    and from every host it is the same. What is offered follows from it and the time (``judge`` asks again).
     """
     stop = task.open_escalation or task.escalation
     return canonical.digest(
@@ -160,7 +161,6 @@ def basis(task: Task, plan: Plan, moment: Moment) -> str:
             "direction": task.direction.value,
             "cancel": task.cancel,
             "attested": sorted(task.attested),
-            "offers": [[o.id, o.allowed, list(o.needs)] for o in offers(task, plan, moment)],
         }
     )  # fmt: skip
 
@@ -189,7 +189,7 @@ def judge(
         return Refusal(code="unknown_choice", message=f"{proposal.choice!r} is none of {', '.join(CHOICES)}")
     if not offer.allowed:
         return Refusal(code=offer.code, message=f"{proposal.choice}: {offer.why}")
-    if not same_basis(proposal.basis, basis(task, plan, moment)):
+    if not same_basis(proposal.basis, basis(task)):
         return Refusal(code="basis_moved", message="the run is not as you saw it; look at the fresh packet")
     return _judge_words(Situation(task=task, plan=plan, moment=moment), offer, proposal)
 

@@ -251,7 +251,7 @@ class Run:
         escalation = self.task.escalation
         values: dict[str, Any] = {
             "escalation": escalation.id if escalation else "E1", "choice": choice, "by": "alice",
-            "basis": basis(self.task, self.plan, self.moment()), "words": words or {}, "evidence": True,
+            "basis": basis(self.task), "words": words or {}, "evidence": True,
             **changes,
         }  # fmt: skip
         return Proposal(**values)

@@ -143,7 +143,7 @@ class People:
             return
         if rng.random() < 0.15:  # noqa: PLR2004
             self._repairs(task)
-        seen = decisions.basis(task, plan, moment)
+        seen = decisions.basis(task)
         self.scheduler.yield_()
         offered = decisions.offers(task, plan, moment)
         allowed = [o for o in offered if o.allowed]

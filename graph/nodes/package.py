@@ -54,7 +54,7 @@ def _escalate(session: Session, move: Escalate) -> None:
         next_level_at=_next_level_at(session, told),
     )
     opened = _opened(session, stop)
-    seen = basis(opened, session.plan, session.moment())
+    seen = basis(opened)
     packet = packet_for(
         session, move, opened, escalation=stop.id, basis=seen, told=told, respond_by=stop.next_level_at
     )

@@ -102,7 +102,7 @@ def _decides(scene: Scene, case: Case) -> Iterator[Next]:
     for choice in CHOICES:
         for words in ({}, truth, unknown) if truth else ({},):
             proposal = Proposal(
-                escalation=escalation.id, choice=choice, by="alice", basis=basis(task, plan, moment),
+                escalation=escalation.id, choice=choice, by="alice", basis=basis(task),
                 words=words,
                 evidence=True,
             )  # fmt: skip

@@ -110,7 +110,9 @@ def _next(task: "Task", packet: dict[str, Any]) -> str:
     """The command of the first option that can be taken now; the packet itself has just been printed."""
     if task.unsound:
         return f"remit esc abort --raw {task.run}"
-    options = {o["id"]: o["cli"] for o in packet.get("options", ()) if o["allowed"] and o["cli"]}
+    options: dict[str, str] = {
+        o["id"]: o["cli"] for o in packet.get("options", ()) if o["allowed"] and o["cli"]
+    }
     reason = task.open_escalation.reason if task.open_escalation is not None else ""
     if reason in _WANTS_A_SEND and "retry_once" in options:
         return options["retry_once"]
