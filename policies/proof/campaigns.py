@@ -111,8 +111,8 @@ CAMPAIGNS: Final = (
     ),
     Campaign(
         name="lost again and again",
-        says="a worker lost at the very beginning, until the run is called stuck",
-        limits=replace(_NOTHING, crashes=MAX_IDLE_CLAIMS + 1, poison=True),
+        says="a worker lost at any point, and each that takes over, until the run is called stuck",
+        limits=replace(_NOTHING, crashes=MAX_IDLE_CLAIMS + 1, poison=True, in_a_row=True),
     ),
     Campaign(
         name="denied",

@@ -30,7 +30,8 @@ class Limits:
     unsent: int = 0  # calls that cannot be made
     repairs: int = 0  # a human does by hand what the run could not
     hosts: str = "AB"
-    poison: bool = False
+    poison: bool = False  # claims in a row are counted
+    in_a_row: bool = False  # workers are lost one right after another, with nothing done between
     idle: int = 0  # a human leaves the run alone for longer than any window
     late: int = 0  # the deadline passes at any point
     crowded: int = 0  # other runs use up what may be sent to the resource
@@ -51,7 +52,7 @@ class Case:
 
     ``items``: how many items each ``for_each`` has; ``resources``: what a place writes to, by default one of
     its own; ``names``: the unique name that a creating write takes there; ``conflicts``: steps that look for
-    a conflict before their first send; ``rereads``: looks that a model may ask for; ``window``: steps
+    a conflict before their first send; ``rereads``: looks that a model may ask for; ``window``: places
     that are disturbed, empty for all of them; ``beginnings``: of how many, the most telling first.
     """
 
@@ -65,7 +66,7 @@ class Case:
     conflicts: frozenset[str] = frozenset()
     rereads: int = 1
     given: Sight | None = None
-    window: frozenset[str] = frozenset()
+    window: frozenset[Place] = frozenset()
     beginnings: int | None = None
 
     @cached_property
@@ -81,6 +82,11 @@ class Case:
             for s in self.plan.steps
             for item in (range(self.items.get(s.id, 1)) if s.each else (None,))
         )
+
+    @cached_property
+    def order(self) -> Mapping[Place, int]:
+        """The number of each place."""
+        return {place: number for number, place in enumerate(self.places)}
 
     def resource(self, place: Place) -> str:
         """What is written to there."""

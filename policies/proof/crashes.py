@@ -11,7 +11,7 @@ from policies.proof.world import World, fenced, on_its_way
 
 def crashes(scene: Scene) -> Iterator[Next]:
     """Every way in which the present holder may be lost here."""
-    if not scene.left.crashes:
+    if not scene.left.crashes or went_on(scene):
         return
     left = replace(scene.left, crashes=fewer(scene.left.crashes))
     for host in scene.left.hosts:
@@ -25,6 +25,11 @@ def crashes(scene: Scene) -> Iterator[Next]:
             world = fenced(behind, frozenset(proven), scene.now)
             after = claim(replace(scene, left=left, world=world), host, proven=proven)
             yield f"the worker {label}; another takes over {where}", after
+
+
+def went_on(scene: Scene) -> bool:
+    """Whether a worker that took over has done something: where only losses in a row are meant, that ends them."""
+    return scene.left.in_a_row and scene.task.epoch > 1 and scene.task.idle_claims == 0
 
 
 def _left_behind(scene: Scene, *, killed: bool) -> Iterator[tuple[str, World]]:

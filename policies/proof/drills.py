@@ -136,6 +136,8 @@ def _play(case: Case, first: Scene, trouble: Trouble) -> Played:
 def _chosen(scene: Scene, case: Case, following: list[Next], trouble: Trouble) -> Next:
     """The way that the trouble takes, and where it has no say the one on which all goes well."""
     wanted: Callable[[Scene], bool] = lambda _after: True  # noqa: E731
+    if scene.sending is not None and scene.sending.place not in trouble.places:
+        trouble = replace(trouble, applied=True)  # what is somebody else's trouble is applied
     if scene.sending is not None:
         outcome = _outcome(scene, case, trouble)
         wanted = lambda after: _last(after) is outcome  # noqa: E731

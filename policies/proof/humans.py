@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from policies import flight
 from policies import move as moves
-from policies.decisions import CHOICES, Proposal, basis, judge, offers, unsettled
+from policies.decisions import Proposal, basis, judge, offers, unsettled
 from policies.proof.case import Case, fewer
 from policies.proof.looks import seen
 from policies.proof.scene import Next, Scene
@@ -84,7 +84,8 @@ def _decides(scene: Scene, case: Case) -> Iterator[Next]:
     task, plan, moment = scene.task, case.plan, scene.moment
     escalation = task.open_escalation
     assert escalation is not None  # noqa: S101 only then a human is waited for
-    waits = {o.not_before_ms for o in offers(task, plan, moment) if o.allowed and o.not_before_ms}
+    offered = offers(task, plan, moment)
+    waits = {o.not_before_ms for o in offered if o.allowed and o.not_before_ms}
     for ms in waits:
         later = scene.now + ms
         for world in at_time(scene.world, later):
@@ -99,10 +100,11 @@ def _decides(scene: Scene, case: Case) -> Iterator[Next]:
     truth = {o.id: _truth(scene, o) for o in open_now}
     unknown = dict.fromkeys(truth, "unknown")
     left = replace(scene.left, decisions=fewer(scene.left.decisions))
-    for choice in CHOICES:
+    rests_on = basis(task)
+    for choice in [offer.id for offer in offered if offer.allowed]:
         for words in ({}, truth, unknown) if truth else ({},):
             proposal = Proposal(
-                escalation=escalation.id, choice=choice, by="alice", basis=basis(task),
+                escalation=escalation.id, choice=choice, by="alice", basis=rests_on,
                 words=words,
                 evidence=True,
             )  # fmt: skip

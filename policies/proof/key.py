@@ -17,6 +17,7 @@ from policies.moment import Moment
 from policies.moves.before_write import MAX_READ_TRIES
 from policies.plan import CheckPlan, PreconditionPlan
 from policies.proof.case import Case
+from policies.proof.crashes import went_on
 from policies.proof.scene import Scene, clock_on
 from policies.proof.windows import is_behind
 from policies.situation import Situation
@@ -54,7 +55,7 @@ def key_of(scene: Scene, case: Case, names: Names) -> tuple[int, ...]:
         short(_world(scene, kept)),
         short(
             (
-                None if is_behind(s, case) else scene.left,
+                None if is_behind(s, case) or went_on(scene) else scene.left,
                 scene.hosts[-1],
                 scene.posted,
                 scene.stopped,
@@ -275,7 +276,7 @@ def _looks(s: Situation, scene: Scene, case: Case, kept: _Kept) -> tuple[Any, ..
     )
     return (
         tuple((kept.name(scope), _checks(scope, states, s, case, firm=firm)) for scope, states in scopes),
-        tuple(_condition(p, s) for p in s.plan.preconditions) if forward else (),
+        tuple(_condition(p, s) for p in s.plan.preconditions) if forward and s.open_slot() else (),
     )
 
 
@@ -291,15 +292,13 @@ def _condition(precondition: PreconditionPlan, s: Situation) -> tuple[Any, ...] 
         return None  # it is read again from the start
     current = condition.seq > task.read_since
     if condition.verdict == "pass":
-        return (current,)
+        return (True,) if current else None  # a stale one is read again, as one that was never read
     tries, unknown = precondition.tries, condition.verdict == "unknown"
-    asked_again = condition.tries < (max(tries, MAX_READ_TRIES) if unknown else tries)  # whatever it said
-    return (
-        asked_again or condition.verdict,
-        condition.tries,
-        current,
-        _since(condition.at, s.moment, _TICK_MS),
-    )
+    enough = max(tries, MAX_READ_TRIES)
+    counted = min(condition.tries, enough)
+    if condition.tries < (enough if unknown else tries):  # it is read again, whatever it said
+        return (counted, _since(condition.at, s.moment, _TICK_MS))
+    return (counted, condition.verdict if current else "stale", -1)
 
 
 def _checks(

@@ -16,7 +16,7 @@ from policies.proof.expressions import judge
 from policies.proof.from_runbook import case_of
 from policies.proof.proof import Note
 from policies.proof.search import Broken, Explored, Slot, Story, explore
-from policies.proof.windows import windows_of
+from policies.proof.windows import placed, windows_of
 from policies.runbook import Runbook
 
 EXPRESSIONS: Final = "expressions"
@@ -26,7 +26,7 @@ MAX_STATES: Final = 500_000  # of one part: about a gigabyte
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
-    """One part: a campaign over a window of steps, or the expressions, or the drills (no window)."""
+    """One part: a campaign over a window of places, or the expressions, or the drills (no window)."""
 
     name: str
     window: tuple[str, ...] = ()
@@ -64,7 +64,7 @@ class Found:
 
 def parts_of(runbook: Runbook, contracts: Mapping[str, ToolContract], *, depth: Depth) -> tuple[Part, ...]:
     """List the parts of a proof, the longest first; KeyError where a tool has no contract."""
-    case = case_of(runbook, contracts)
+    case = _case(runbook, contracts)
     windows = windows_of(case)
     parts = [Part(name=c.name, window=window) for c in campaigns_of(case, depth) for window in windows]
     parts += [Part(name=EXPRESSIONS), Part(name=DRILLS)]
@@ -86,12 +86,24 @@ def explore_part(
     """
     if part.name == EXPRESSIONS:
         return _expressions(runbook, contracts, part)
-    case = case_of(runbook, contracts)
+    case = _case(runbook, contracts)
     if part.name == DRILLS:
         return Found(part=part, broken=tuple(drills(case, runbook)))
-    whole = len(part.window) == len(case.plan.steps)
-    case = replace(under(case, BY_NAME[part.name]), window=frozenset() if whole else frozenset(part.window))
+    case = replace(under(case, BY_NAME[part.name]), window=placed(part.window, case))
     return _walked(case, part, states or MAX_STATES, watch, to_first=to_first)
+
+
+_MADE: list[tuple[Runbook, Mapping[str, ToolContract], Case]] = []  # the newest: a case is a pure function
+
+
+def _case(runbook: Runbook, contracts: Mapping[str, ToolContract]) -> Case:
+    """The case of all parts of one proof: its beginnings take longer to find than a short part to explore."""
+    for known, with_contracts, case in _MADE:
+        if known is runbook and with_contracts is contracts:
+            return case
+    case = case_of(runbook, contracts)
+    _MADE[:] = [(runbook, contracts, case)]
+    return case
 
 
 def _expressions(runbook: Runbook, contracts: Mapping[str, ToolContract], part: Part) -> Found:

@@ -121,7 +121,7 @@ def answers(scene: Scene, request: Request, case: Case) -> Iterator[Next]:
         else:
             applied = replace(here, world=land(world, request, scene.now))
             yield f"{late}{tool} applies it and says so", _outcome(applied, request, Outcome.SUCCEEDED)
-            if scene.calm and not turns_back(request.place[0], case):
+            if scene.calm and not turns_back(request.place, case):
                 continue
             yield from _definite(here, request, write, late)
         if scene.calm:

@@ -46,7 +46,7 @@ def instead(monkeypatch, name, row):
 
 
 def row_7_asks_for_no_key(monkeypatch):
-    monkeypatch.setattr(unresolved.flight, "settles_doubles", lambda operation, write, moment: True)
+    monkeypatch.setattr(unresolved.flight, "settles_doubles", lambda task, operation, write, moment: True)
 
 
 def a_look_waits_for_no_quarantine(monkeypatch):
