@@ -6,11 +6,12 @@ The schema is a help while writing. What is taken is decided by the loader, whic
 import re
 from typing import Any, Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from policies.catalog import Catalog
 from policies.connector import Connector
 from policies.delegation import Delegation
+from policies.proof.proof import FORMAT, Proof
 from policies.runbook import Runbook
 
 DRAFT: Final = "http://json-schema.org/draft-07/schema#"
@@ -29,7 +30,25 @@ def json_schema(kind: str) -> dict[str, Any]:
 
 def schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
     """Build the schema of a model of a file."""
-    schema = model.model_json_schema(by_alias=True, mode="validation")
+    return _written(model.model_json_schema(by_alias=True, mode="validation"), title)
+
+
+def proof_schema() -> dict[str, Any]:
+    """Build the schema of a proof as JSON, as a desk keeps it.
+
+    What ``remit runbook prove --json`` prints of each says its ``file`` besides, and whether it was ``kept``.
+    """
+    schema = TypeAdapter(Proof).json_schema(mode="serialization")
+    for part in (schema, *schema["$defs"].values()):
+        if part["type"] == "object":
+            part["additionalProperties"] = False
+    printed = {"file": {"type": "string"}, "kept": {"type": "boolean"}}
+    schema["properties"] = {"schema": {"const": FORMAT}, **printed, **schema["properties"]}
+    schema["required"] = ["schema", *schema["required"]]
+    return _written(schema, FORMAT)
+
+
+def _written(schema: dict[str, Any], title: str) -> dict[str, Any]:
     definitions = {name: _draft_7(part) for name, part in schema.pop("$defs", {}).items()}
     return {
         "$schema": DRAFT,

@@ -28,7 +28,7 @@ def crashes(scene: Scene) -> Iterator[Next]:
 
 
 def went_on(scene: Scene) -> bool:
-    """Whether a worker that took over has done something: where only losses in a row are meant, that ends them."""
+    """Whether a worker that took over has done something: that ends losses which are meant in a row."""
     return scene.left.in_a_row and scene.task.epoch > 1 and scene.task.idle_claims == 0
 
 

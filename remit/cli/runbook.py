@@ -93,16 +93,19 @@ def new(
 def schema(
     door: Door,
     kind: Annotated[
-        str, typer.Argument(help="runbook, delegation, connector, catalog, runbook-test or world.")
+        str, typer.Argument(help="runbook, delegation, connector, catalog, runbook-test, world or proof.")
     ] = "runbook",
 ) -> int:
-    """Print the JSON Schema of a file, for editors."""
-    from policies.schemas import MODELS, schema_of
+    """Print the JSON Schema of a file, for editors; or of what a proof says as JSON."""
+    from policies.schemas import MODELS, proof_schema, schema_of
     from remit.rehearsal.form import MODELS as REHEARSALS
 
     models = {**MODELS, **REHEARSALS}
+    if kind == "proof":
+        door.data(proof_schema())
+        return OK
     if kind not in models:
-        raise UsageError(f"no schema {kind[:40]}", code="usage", hint=f"one of {', '.join(models)}")
+        raise UsageError(f"no schema {kind[:40]}", code="usage", hint=f"one of {', '.join(models)}, proof")
     door.data(schema_of(models[kind], f"remit/{kind}/v1"))
     return OK
 

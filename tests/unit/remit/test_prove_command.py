@@ -19,7 +19,8 @@ UNSAFE = {case.name: case for case in cases()}
 @pytest.fixture
 def prove(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("REMIT_DESK", raising=False)
+    for name in ("REMIT_DESK", "COLUMNS"):
+        monkeypatch.delenv(name, raising=False)
 
     def proves(*arguments):
         code = run(["runbook", "prove", *arguments])
