@@ -123,6 +123,7 @@ class ModelledSight:
         self._book, self._trust = book, trust
         self._starts, self._kept = (*kept, *refused), len(kept)
         self._tell = Telling(book)
+        self._heard: dict[tuple[Hashable, ...], tuple[Said, ...]] = {}  # what was said is said again
         self._conditions = {one.id: one for one in book.runbook.preconditions}
 
     def beginnings(self) -> Iterable[tuple[str, Hashable]]:
@@ -144,11 +145,13 @@ class ModelledSight:
 
     def answers(self, asked: Question, world: "World") -> tuple[str, ...]:
         """What the expression says of what is shown; what trust says where it reads what no model tells."""
-        number, shown = _read(world.shown)
-        look = self._look(number, shown, asked.place, asked.seen, undo=asked.undo)
-        texts = self._texts(asked)
-        said = tuple(self._said(text, look) for text in texts)
-        if not texts or Said.TRUSTED in said:
+        key = (asked.kind, asked.check, asked.place, asked.undo, asked.seen, world.shown)
+        said = self._heard.get(key)
+        if said is None:
+            number, shown = _read(world.shown)
+            look = self._look(number, shown, asked.place, asked.seen, undo=asked.undo)
+            said = self._heard[key] = tuple(self._said(text, look) for text in self._texts(asked))
+        if not said or Said.TRUSTED in said:
             return self._trust.answers(asked, world)
         if asked.kind == "probe":
             return (_EFFECT.get((said[0], said[1]), "unknown"),)

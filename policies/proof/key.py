@@ -120,7 +120,7 @@ def _over(s: Situation, scene: Scene) -> tuple[Any, ...] | None:
     if task.closed is not None:
         given_up = tuple(sorted({o.slot for o in task.forward if o.status is Status.LEFT}, key=str))
         return (
-            task.closed, task.direction, world.cells, world.landed, world.shown, world.woken,
+            task.closed, task.reason, task.direction, world.cells, world.landed, world.shown, world.woken,
             tuple((r.op, _behind(r.condition, world.version(r.resource))) for r in world.requests),
             given_up, tuple(sorted(task.left_slots, key=str)), s.unresolved() is not None,
         )  # fmt: skip
@@ -169,6 +169,7 @@ def _run(s: Situation, case: Case, kept: _Kept) -> tuple[Any, ...]:
         None if decision is None else decision.carried_out or decision.choice,
         s.longest_lag_left_ms(),
         task.decided,
+        task.turned_reason if s.rolling_back else "",  # it is told at the end
         kept.name(task.denial.op) if task.denial else None, task.waiting.reason if task.waiting else None,
         tuple(c.acknowledged for c in task.conflicts if not c.acknowledged), bool(task.conflicts),
         tuple((kept.name(c.op), c.answer, _left(c.expires_at, moment)) for c in task.confirmations.values()),

@@ -23,9 +23,10 @@ from policies.proof.proof import (
     CampaignFound,
     Effect,
     Ending,
+    Note,
     Proof,
     RollbackReach,
-    Story,
+    Row,
     Verdict,
 )
 from policies.proof.rows import rows_of
@@ -47,7 +48,7 @@ PROOF_LAWS: Final[Mapping[str, str]] = MappingProxyType(
 )
 NOT_MODELLED: Final = (
     "lists of more than two items: items are alike and worked off one after another, two stand for all",
-    "disturbances in two different steps of one run, unless its limits may run out: each step has its turn",
+    "disturbances in two steps or items of one run, unless its limits may run out: each has its turn",
     "more than one beginning, but in the campaign that is named so and where expressions are evaluated",
     "a second move of a model, a second lost worker, or more mishaps on one path than a campaign names",
     "waiting in line for a resource that another run holds, windows, and reads at the very first that fail",
@@ -97,8 +98,10 @@ def proof_of(
     bounds = (*_bounds(known), *(f"{_named(p)}: not begun" for p in missing))
     broken = [*_broken(known)]
     rollback = _rollback(known, case, depth)
-    if rollback is RollbackReach.UNREACHABLE and not bounds:
-        broken.append(_never_undone(known, case))
+    if not bounds:
+        broken += _never_undone(known, case, rollback, depth)
+    rows = rows_of((row for one in known for row in one.rows), case, depth)
+    notes = (*(note for one in known for note in one.notes), *_row_notes(rows, bounds))
     return Proof(
         runbook=runbook.ref,
         depth=depth,
@@ -108,9 +111,9 @@ def proof_of(
         broken=tuple(broken),
         endings=_endings(known),
         effects=tuple(_effects(known, case, runbook)),
-        rows=rows_of((row for one in known for row in one.rows), case, depth),
+        rows=rows,
         rollback=rollback,
-        notes=tuple(dict.fromkeys(note for one in known for note in one.notes)),
+        notes=tuple(dict.fromkeys(notes)),
         trusted=tuple(dict.fromkeys(text for one in known for text in one.trusted)),
         bounds=bounds,
         not_modelled=NOT_MODELLED,
@@ -200,13 +203,33 @@ def _rollback(known: list[Found], case: Case, depth: Depth) -> RollbackReach:
     )
 
 
-def _never_undone(known: list[Found], case: Case) -> Broken:
+def _never_undone(known: list[Found], case: Case, rollback: RollbackReach, depth: Depth) -> Iterator[Broken]:
+    """Undo that no path comes to: of all steps, or of one whose write takes effect on some path."""
     declared = [s.id for s in case.plan.steps if s.undo is not None]
-    story: Story = (
-        f"declared to be undone: {', '.join(declared)}",
-        f"explored: {sum(one.states for one in known)} states, and none of them ends rolled back",
-    )
-    return Broken(
-        law=ROLLBACK_LAW, says=PROOF_LAWS[ROLLBACK_LAW], what="no path leads to the end of a rollback",
-        story=story, campaign="all",
-    )  # fmt: skip
+    states = sum(one.states for one in known)
+    if rollback is RollbackReach.UNREACHABLE:
+        yield _unreached(
+            "no path leads to the end of a rollback",
+            f"declared to be undone: {', '.join(declared)}",
+            f"explored: {states} states, and none of them ends rolled back",
+        )
+    elif rollback is RollbackReach.REACHABLE and depth is Depth.FULL:  # else only a human may lead there
+        happened = {slot for one in known for slot, times in one.effects.items() if times}
+        for step in declared:
+            if (step, False) in happened and (step, True) not in happened:
+                yield _unreached(
+                    f"no path undoes {step}",
+                    f"declared to be undone: {step}",
+                    f"explored: {states} states, and in none of them its undo has taken effect",
+                )
+
+
+def _unreached(what: str, *story: str) -> Broken:
+    return Broken(law=ROLLBACK_LAW, says=PROOF_LAWS[ROLLBACK_LAW], what=what, story=story, campaign="all")
+
+
+def _row_notes(rows: Iterable[Row], bounds: tuple[str, ...]) -> Iterator[Note]:
+    """Rows that no path came to, with nothing in the runbook that says why."""
+    for row in rows:
+        if not (row.reached or row.why or bounds):
+            yield Note(law="row_unreached", text=f"no path comes to row {row.number} ({row.name})")

@@ -97,7 +97,7 @@ def told(story: Story, *, after: int = 0, indent: str = "    ") -> Iterator[str]
 def _explored(proof: Proof) -> Iterator[str]:
     yield f"{proof.states:,} states in all"
     for one in proof.campaigns:
-        windows = f", {one.windows} windows of steps" if one.windows > 1 else ""
+        windows = f", {one.windows} windows of steps or items" if one.windows > 1 else ""
         whole = "" if one.complete else ", NOT ALL"
         yield f"{one.states:>9,}  {one.name}: {one.says}{windows}{whole}"
 

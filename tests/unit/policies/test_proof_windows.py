@@ -2,6 +2,7 @@
 
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,7 @@ from policies.proof.parts import Part, explore_part
 from policies.proof.perform import move_of, successors
 from policies.proof.scene import starts
 from policies.proof.windows import windows_of
+from remit.proving.reading import meant
 
 UNSAFE = {case.name: case for case in cases()}
 TWO_STEPS = ("optional-needed", "steps-fight")
@@ -47,6 +49,20 @@ def joined(parts):
 @pytest.mark.parametrize("name", TWO_STEPS)
 def test_step_by_step_it_comes_to_the_same(name, campaign, tmp_path):
     whole, parts = both(mended(name, tmp_path), campaign)
+    assert joined(parts) == joined([whole])
+
+
+@pytest.mark.parametrize("campaign", ["desk faults", "beginnings"])
+def test_item_by_item_it_comes_to_the_same(campaign):
+    """Two steps over lists of two items each: four windows."""
+    folder = "runbooks/entitlement-resync"
+    (found,) = meant([folder], folder=None, cwd=Path(__file__).parents[3])
+    given = (found.subject.runbook, found.subject.contracts)
+    windows = windows_of(case_of(*given))
+    assert [name for (name,) in windows] == ["add[0]", "add[1]", "remove[0]", "remove[1]"]
+    whole = explore_part(*given, Part(name=campaign, window=tuple(name for (name,) in windows)))
+    parts = [explore_part(*given, Part(name=campaign, window=window)) for window in windows]
+    assert not any(found.bound for found in (whole, *parts))
     assert joined(parts) == joined([whole])
 
 

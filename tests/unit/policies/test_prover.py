@@ -2,9 +2,11 @@
 
 import json
 import pickle
+from dataclasses import replace
 
 import pytest
 
+from evals.unsafe.cases import cases, load
 from policies.loader import load_runbook
 from policies.proof.campaigns import Depth
 from policies.proof.parts import explore_part, parts_of
@@ -69,3 +71,35 @@ def test_a_watch_stops_everything(quota):
     assert len(shown) == 1
     assert proof.verdict is Verdict.NOT_EXHAUSTED
     assert "the time was up" in " ".join(proof.bounds)
+
+
+@pytest.fixture(scope="module")
+def undone(tmp_path_factory):
+    """A runbook with an undo, and all parts of its full proof."""
+    case = next(case for case in cases() if case.name == "rollback-keeps-effect")
+    loaded, contracts = load(case.copy_to(tmp_path_factory.mktemp("undone"), mended=True))
+    given = (loaded.value, contracts)
+    return given, [explore_part(*given, part) for part in parts_of(*given, depth=Depth.FULL)]
+
+
+def test_an_undo_that_takes_effect_on_some_path_is_reachable(undone):
+    given, found = undone
+    proof = proof_of(*given, found, depth=Depth.FULL)
+    assert (proof.verdict, proof.rollback) == (Verdict.PROVED, RollbackReach.REACHABLE)
+    assert any(effect.undo and effect.takes_effect for effect in proof.effects)
+
+
+def test_an_undo_that_no_path_comes_to_is_a_counterexample(undone):
+    given, found = undone
+    never = [replace(one, effects={s: n for s, n in one.effects.items() if not s[1]}) for one in found]
+    (broken,) = proof_of(*given, never, depth=Depth.FULL).broken
+    assert broken.law == "rollback_reachable"
+    assert "no path undoes" in broken.what
+
+
+def test_a_row_that_no_path_comes_to_is_said_unless_it_is_known_why(undone):
+    given, found = undone
+    assert not [n for n in proof_of(*given, found, depth=Depth.FULL).notes if n.law == "row_unreached"]
+    without = [replace(one, rows=one.rows - {11}) for one in found]
+    (note,) = (n for n in proof_of(*given, without, depth=Depth.FULL).notes if n.law == "row_unreached")
+    assert "row 11" in note.text
