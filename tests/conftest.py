@@ -21,7 +21,7 @@ SESSION = uuid.uuid4().hex
 
 # What the machine or its user has set up must not decide a test, nor show it a key.
 FOREIGN = ("REMIT_", "OPENAI_", "LANGSMITH_", "LANGCHAIN_", "LANGGRAPH_")
-FOREIGN_EXACT = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+FOREIGN_EXACT = {"HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "COLUMNS", "LINES"}
 
 
 def _clean_environment() -> None:

@@ -269,7 +269,7 @@ def test_while_it_waits_nothing_else_is_admitted_there(cli, page):
     assert (said["choice"], said["why"], said["by"]) == ("abort", "by hand", record["closed_by"])
     for shown in (("runs", "show"), ("runs", "trace")):
         cli(*shown, packet["run"])
-        assert "because: by hand" in cli.out.replace("\n", " ")
+        assert "because: by hand" in " ".join(cli.out.split())
     said_left_out = re.search(r"\((\d+) repeated entr(?:y|ies) more: --full\)", cli.err)
     first_lines = len(re.findall(r"(?m)^ *\d+  \d{4}-", cli.out))
     left_out = int(said_left_out[1]) if said_left_out else 0

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from policies.delegation import DAYS
+from policies.delegation import DAYS, Principal
 from policies.guards import Allowed
 from policies.guards.table import WRITE, walk
 from state import instants
@@ -130,9 +130,18 @@ def test_a_yes_of_somebody_who_does_not_decide(asked: Asked, name: str) -> None:
 
 
 @given(asked=writes())
-def test_a_yes_of_a_source(asked: Asked) -> None:
-    from policies.delegation import Principal
+def test_a_yes_of_whoever_asked(asked: Asked) -> None:
+    people = asked[1].people
+    assert people is not None
+    own = str(asked[1].task.terms["requester"])
+    roles = tuple({*people.roles(own), *people.roles(f"{own}x")})
+    known = {**people.principals, own: Principal(roles=roles, os=(own,))}
+    told = of_task(of_context(asked, people=replace(people, principals=known)), solo=False)
+    refused(asks(told, by=own), "confirmation/own_request")
 
+
+@given(asked=writes())
+def test_a_yes_of_a_source(asked: Asked) -> None:
     people = asked[1].people
     assert people is not None
     known = {**people.principals, "queue": Principal(kind="source", roles=("oncall",))}
