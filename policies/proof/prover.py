@@ -47,6 +47,9 @@ PROOF_LAWS: Final[Mapping[str, str]] = MappingProxyType(
     }
 )
 NOT_MODELLED: Final = (
+    "values but a few: numbers that the expressions name, and one more and less; lists of two items",
+    "somebody else's writes, but for targets that check a condition",
+    "what an undo brings back that sets a state to a constant",
     "lists of more than two items: items are alike and worked off one after another, two stand for all",
     "disturbances in two steps or items of one run, unless its limits may run out: each has its turn",
     "more than one beginning, but in the campaign that is named so and where expressions are evaluated",

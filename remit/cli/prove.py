@@ -168,7 +168,8 @@ def said(proven: "Proven") -> str:
     proof = proven.proof
     verdict = str(proof.verdict).replace("_", " ")
     states = count_text(proof.states, "state")
-    return f"{verdict} ({proof.depth}: {states}, {_took(proven)})"
+    trusted = f"; {len(proof.trusted)} taken on trust" if proof.trusted else ""
+    return f"{verdict} ({proof.depth}: {states}, {_took(proven)}{trusted})"
 
 
 def _took(proven: "Proven") -> str:

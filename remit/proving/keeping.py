@@ -21,9 +21,11 @@ from policies.proof.prover import Depth
 from remit.proving.spread import Bounds
 from remit.proving.subject import Subject
 from state import canonical
+from state.ledger.seals import derived
 
 FOLDER: Final = "proofs"
 SCHEMA: Final = "remit/kept-proof/v1"
+_LABEL: Final = SCHEMA.encode()
 MAX_IN_MEMORY: Final = 256
 _PROOF: Final = TypeAdapter(Proof)
 _DEEPER: Final = {Depth.QUICK: (Depth.FULL, Depth.QUICK), Depth.FULL: (Depth.FULL,)}
@@ -105,7 +107,10 @@ class Keep:
 
     def _seal(self, text: str) -> str:
         assert self._key is not None  # noqa: S101 - who calls has asked
-        return "hmac-sha256:" + hmac.new(self._key(), text.encode(), hashlib.sha256).hexdigest()
+        key = derived(
+            _LABEL, self._key()
+        )  # digests of payloads are made with the key itself, and are no secret
+        return "hmac-sha256:" + hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
 def _remember(name: str, kept: Kept) -> None:

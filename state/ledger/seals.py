@@ -24,7 +24,8 @@ _MODULUS: Final = 1 << 256
 
 
 @lru_cache(maxsize=8)
-def _derived(label: bytes, key: bytes) -> bytes:
+def derived(label: bytes, key: bytes) -> bytes:
+    """A key of its own for each kind of seal, from the payload key."""
     # The label is the MAC's key and the key its text, as HKDF extracts: a payload whose words were chosen
     # with care has a digest made with the key itself, and must never come out as a seal or as this.
     return hmac.new(label, key, hashlib.sha256).digest()
@@ -35,14 +36,14 @@ def seal_of(*columns: str | int | None, key: bytes | None = None) -> str:
     text = json.dumps(columns, separators=(",", ":"), ensure_ascii=False).encode(errors="surrogatepass")
     if key is None:
         return PLAIN + hashlib.sha256(text).hexdigest()
-    return KEYED + hmac.new(_derived(_SEAL, key), text, hashlib.sha256).hexdigest()
+    return KEYED + hmac.new(derived(_SEAL, key), text, hashlib.sha256).hexdigest()
 
 
 def key_mark(key: bytes | None) -> str:
     """Say which key a ledger was made with, without telling it; ``none`` for no key."""
     if key is None:
         return NO_KEY
-    return KEYED + hmac.new(_derived(_MARK, key), _MARK, hashlib.sha256).hexdigest()
+    return KEYED + hmac.new(derived(_MARK, key), _MARK, hashlib.sha256).hexdigest()
 
 
 def tallied(digest: str, *members: str) -> str:

@@ -22,6 +22,7 @@ from remit.proving.subject import subject_of_candidate
 from remit.settings import load
 from state import canonical
 from state.entry import DESK, Kind
+from state.ledger.payload import payload_of
 
 UNSAFE = {case.name: case for case in cases()}
 ENTRY = """
@@ -286,6 +287,18 @@ def test_a_proof_of_another_desk_is_not_taken(subject, tmp_path):
     other = Keep(desk.settings.private, lambda: bytes(32))
     assert payload_key(desk.settings) != bytes(32)
     assert Prover(other, depth=Depth.QUICK, bounds=AT_ONCE).prove(this).kept is False
+
+
+def test_a_seal_made_as_digests_of_payloads_are_opens_no_kept_proof(subject):
+    desk, this = subject
+    keeping._MEMORY.clear()
+    assert quick(desk).prove(this).kept is False
+    file = desk.settings.private / "proofs" / f"{this.key(Depth.QUICK).removeprefix('sha256:')}.json"
+    seal, _, text = file.read_text().removesuffix("\n").partition("\n")
+    forged = payload_of(text, key=payload_key(desk.settings)).digest  # such digests stand in every export
+    assert forged != seal
+    file.write_text(f"{forged}\n{text}\n")
+    assert quick(desk).prove(this).kept is False
 
 
 def test_a_proof_that_cannot_be_kept_is_a_proof_all_the_same(subject):
