@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from tests.postgres_kit import Cluster
@@ -39,6 +40,10 @@ sys.path.insert(0, str(GUARD))
 import network_guard  # noqa: E402 - found through the line above; tests/ is no package
 
 network_guard.install()
+
+# How long an example takes is the machine's affair; what never ends is the timeout's.
+settings.register_profile("remit", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("remit")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
