@@ -98,6 +98,7 @@ observe:
 authority: {{tools: [cell.read, cell.set, cell.todo]}}
 limits: {{deadline: 1h, writes: {steps}}}
 derive: {{numbers: {{expr: initial.todo.numbers}}}}
+preconditions: [{{id: to-do, expect: cell.number != {steps}, otherwise: complete}}]
 steps:
   - id: set
     for_each: {{of: derive.numbers, max: {steps}}}
