@@ -163,6 +163,14 @@ def test_of_two_approvals_from_one_state_the_first_counts(
         other.close()
 
 
+def withdraw(folder: Path, target: Target) -> None:
+    """Take ``adds`` out of the desk, and out of force."""
+    file = folder / "delegation.yaml"
+    file.write_text(file.read_text().replace('"runbook": "adds@1"', '"runbook": "gone@1"'))
+    (folder / "runbooks" / "adds.yaml").unlink()
+    flow.approve(folder, target)
+
+
 @lines(["approval-revoked"])
 def test_a_run_whose_runbook_was_withdrawn_meanwhile_sends_nothing(
     folder: Path, target: Target, line: str
@@ -171,14 +179,7 @@ def test_a_run_whose_runbook_was_withdrawn_meanwhile_sends_nothing(
     with flow.at_work(folder, target) as house:
         run = house.submit("adds", "withdrawn")
 
-        def withdraw() -> None:
-            file = folder / "delegation.yaml"
-            text = file.read_text()
-            file.write_text(text.replace('"runbook": "adds@1"', '"runbook": "gone@1"'))
-            (folder / "runbooks" / "adds.yaml").unlink()
-            flow.approve(folder, target)
-
-        withdraw()
+        withdraw(folder, target)
         task = house.follow(run)
         assert task.open_escalation is not None
         assert (task.open_escalation.reason, task.open_escalation.code) == ("denied", "delegation_withdrawn")
@@ -194,13 +195,7 @@ def test_an_approval_withdrawn_between_the_check_and_the_intent_lets_nothing_be_
     with flow.at_work(folder, target) as house:
         run = house.submit("adds", "revoked")
 
-        def withdraw() -> None:
-            file = folder / "delegation.yaml"
-            file.write_text(file.read_text().replace('"runbook": "adds@1"', '"runbook": "gone@1"'))
-            (folder / "runbooks" / "adds.yaml").unlink()
-            flow.approve(folder, target)
-
-        house.at[run, "before_intent"] = withdraw  # the guards have said yes
+        house.at[run, "before_intent"] = lambda: withdraw(folder, target)  # the guards have said yes
         task = house.follow(run)
         assert house.entries(run, "intent") == []
         assert [e.body["code"] for e in house.entries(run, "denied")] == ["delegation_withdrawn"]

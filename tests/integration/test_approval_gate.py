@@ -12,17 +12,16 @@ from policies.approval import PRINCIPALS, approval
 from policies.in_force import fold_desk
 from policies.proof.prover import Depth
 from remit.cli.app import run
-from remit.desk import Desk, payload_key
-from remit.intake.principal import Asker
+from remit.desk import payload_key
 from remit.proving import keeping
 from remit.proving.gate import Prover
 from remit.proving.keeping import Keep
 from remit.proving.spread import AT_ONCE, Bounds
 from remit.proving.subject import subject_of_candidate
-from remit.settings import load
 from state import canonical
 from state.entry import DESK, Kind
 from state.ledger.payload import payload_of
+from tests.desk_kit import desks, me
 
 UNSAFE = {case.name: case for case in cases()}
 ENTRY = """
@@ -68,20 +67,8 @@ def made(template, tmp_path, monkeypatch, capsys):
 
 @pytest.fixture
 def opened():
-    desks = []
-
-    def opens(folder):
-        desks.append(Desk.open(load(folder)))
-        return desks[-1]
-
-    yield opens
-    for desk in desks:
-        desk.close()
-
-
-def me(desk):
-    (name,) = desk.in_force.people().principals
-    return Asker(name=name, how="os", os_user=name)
+    with desks() as opens:
+        yield opens
 
 
 def approved(desk, scope):

@@ -18,6 +18,7 @@ from remit.proving.spread import AT_ONCE
 from remit.settings import load
 from state.entry import DESK, Kind
 from state.outcome import Outcome
+from tests.desk_kit import desks, me
 
 ROOT = Path(__file__).parents[3]
 
@@ -53,20 +54,8 @@ def folder(template, tmp_path):
 
 @pytest.fixture
 def opened(folder):
-    desks = []
-
-    def opens():
-        desks.append(Desk.open(load(folder)))
-        return desks[-1]
-
-    yield opens
-    for desk in desks:
-        desk.close()
-
-
-def me(desk):
-    (name,) = desk.in_force.people().principals
-    return Asker(name=name, how="os", os_user=name)
+    with desks() as opens:
+        yield lambda: opens(folder)
 
 
 def approve(desk, changes, asker):
